@@ -1,0 +1,1 @@
+"""The program: settings, Discord's client, delivery; where all objects meet."""

@@ -1,0 +1,1 @@
+"""What people type, press and react with, and the words they read."""

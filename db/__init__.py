@@ -1,0 +1,1 @@
+"""The ledger: every change of a job, written before anyone hears of it."""

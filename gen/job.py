@@ -1,0 +1,198 @@
+"""What is asked for, what is made, and the states a job passes through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from gen.errors import KINDS, EngineError, ZoetropeError
+
+
+class Task(StrEnum):
+    """What an engine is given."""
+
+    TEXT = "text"  # a prompt
+    IMAGE = "image"  # one picture, and perhaps a prompt
+    INTERP = "interp"  # a first and a last picture, and perhaps a prompt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """All that an engine needs, and nothing about who asked: plain values that survive any journey."""
+
+    recipe: str
+    task: Task
+    prompt: str = ""
+    negative: str = ""
+    seed: int
+    images: tuple[str, ...] = ()  # names of normalised PNGs in the data folder's `pictures/`
+    width: int  # pixels, even
+    height: int  # pixels, even
+    frames: int
+    fps: int
+    steps: int = 1
+    guidance: float = 1.0
+    motion: float = 1.0  # strength, 0–4
+    camera: tuple[str, ...] = ()  # moves of `gen.prompt.MOVES`
+    loop: bool = False  # the clip returns to its first frame
+    smooth: int = 1  # frames are interpolated by this factor after the model
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Request:
+        """The request `to_dict` came from; keys of an older or newer version are left out."""
+        known = {key: value for key, value in values.items() if key in cls.__dataclass_fields__}
+        known["task"] = Task(known["task"])
+        for key in ("images", "camera"):
+            known[key] = tuple(known.get(key, ()))
+        return cls(**known)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A person's picture, decoded, upright, flattened to RGB and kept as PNG."""
+
+    name: str  # file name in the data folder's `pictures/`: the digest of its pixels
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """A file that was made."""
+
+    file: str  # file name in the data folder's `clips/`
+    width: int
+    height: int
+    frames: int
+    fps: int
+    size: int  # bytes
+    took: float  # seconds from the engine's start to the file
+    note: str = ""  # what was stepped down to make it, in words
+
+    @property
+    def seconds(self) -> float:
+        """How long it plays."""
+        return self.frames / self.fps
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Clip:
+        """The clip `to_dict` came from."""
+        return cls(**{key: value for key, value in values.items() if key in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job failed: an error as plain values."""
+
+    kind: str
+    template: str
+    values: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, error: ZoetropeError) -> Failure:
+        """`error` as values that can be stored and sent."""
+        return cls(type(error).__name__, error.template, dict(error.values))
+
+    def error(self) -> ZoetropeError:
+        """The error again."""
+        return KINDS.get(self.kind, EngineError)(self.template, **self.values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asker:
+    """Who asked and where, as ids: a live Discord object dies, an id does not."""
+
+    user: int
+    channel: int
+    guild: int | None = None
+    locale: str = "en-US"
+    tier: str = "everyone"
+    limit: int = 10 * 2**20  # bytes a file may have in that channel
+    private: bool = False  # the channel is the asker's direct messages
+
+
+class State(StrEnum):
+    """Where a job stands. MADE is not POSTED: a clip that Discord refused is posted later, never made again."""
+
+    WAITING = "waiting"  # written, in its owner's lane
+    RUNNING = "running"  # an engine has it
+    MADE = "made"  # the clip's file is on disk
+    POSTED = "posted"  # the clip's message is in the channel
+    FAILED = "failed"  # with a reason, costs no quota
+    CANCELLED = "cancelled"  # by its owner or a moderator, costs no quota
+
+
+#: The states a job may come from. The ledger's UPDATE carries them, so the table refuses a wrong turn.
+BEFORE: Mapping[State, frozenset[State]] = {
+    State.WAITING: frozenset({State.RUNNING}),
+    State.RUNNING: frozenset({State.WAITING}),
+    State.MADE: frozenset({State.RUNNING}),
+    State.POSTED: frozenset({State.MADE}),
+    State.FAILED: frozenset({State.WAITING, State.RUNNING, State.MADE}),
+    State.CANCELLED: frozenset({State.WAITING, State.RUNNING}),
+}
+
+ENDED = frozenset({State.POSTED, State.FAILED, State.CANCELLED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A request, who asked, and where it stands. Times are seconds since 1970."""
+
+    id: str
+    request: Request
+    asker: Asker
+    words: str = ""  # the prompt as it was typed, flags and all
+    parent: str | None = None  # the job this one was rolled or remixed from
+    state: State = State.WAITING
+    attempts: int = 0  # engines that took it up
+    created: float
+    started: float | None = None
+    ended: float | None = None
+    ticket: int | None = None  # message that shows its place and progress
+    message: int | None = None  # message that shows its clip
+    clip: Clip | None = None
+    failure: Failure | None = None
+
+    def running(self, now: float) -> Job:
+        """An engine takes it up."""
+        return self._to(State.RUNNING, started=now, attempts=self.attempts + 1)
+
+    def waiting(self) -> Job:
+        """Back into the line: its engine or the whole bot died under it."""
+        return self._to(State.WAITING, started=None)
+
+    def made(self, clip: Clip) -> Job:
+        """The clip is on disk."""
+        return self._to(State.MADE, clip=clip)
+
+    def posted(self, message: int, now: float) -> Job:
+        """The clip is in the channel."""
+        return self._to(State.POSTED, message=message, ended=now)
+
+    def failed(self, error: ZoetropeError, now: float) -> Job:
+        """It ends without a clip, and says why."""
+        return self._to(State.FAILED, failure=Failure.of(error), ended=now)
+
+    def cancelled(self, now: float) -> Job:
+        """It ends because someone who may said so."""
+        return self._to(State.CANCELLED, ended=now)
+
+    def ticketed(self, message: int | None) -> Job:
+        """The same state, with the ticket's message."""
+        return replace(self, ticket=message)
+
+    def _to(self, state: State, **changes: Any) -> Job:
+        if self.state not in BEFORE[state]:
+            raise ValueError(f"job {self.id}: {self.state} cannot become {state}")
+        return replace(self, state=state, **changes)

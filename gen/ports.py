@@ -1,0 +1,93 @@
+"""What the core needs from outside, as Protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gen.job import Clip, Job, Picture, Request
+
+
+@dataclass(frozen=True)
+class Step:
+    """The engine's real progress: never a guess from elapsed time."""
+
+    stage: str  # "fetching", "loading", "making" or "encoding"
+    done: int
+    total: int
+    preview: str | None = None  # file name of a small picture of the clip in the making
+
+
+Progress = Callable[[Step], None]
+
+
+class Engine(Protocol):
+    """Makes clips. To stop it, cancel the call: it returns the device before the cancellation goes on."""
+
+    async def make(self, request: Request, progress: Progress, *, limit: int) -> Clip:
+        """A clip of at most `limit` bytes. Raises EngineError."""
+        ...
+
+
+class Darkroom(Protocol):
+    """Looks at people's files in a process of its own, with limits on memory and time."""
+
+    async def picture(self, data: bytes, filename: str) -> Picture:
+        """The picture in `data`, normalised and kept. Raises BadRequest naming `filename` and the fault."""
+        ...
+
+    async def fit(self, clip: Clip, limit: int) -> Clip:
+        """The same clip in at most `limit` bytes, as a new file. Raises EngineError."""
+        ...
+
+
+class Ledger(Protocol):
+    """Every change of a job, durable when the call returns."""
+
+    async def add(self, job: Job) -> None:
+        """Writes a new job."""
+        ...
+
+    async def record(self, job: Job) -> bool:
+        """Writes `job` over a state it may come from; False when the table held another."""
+        ...
+
+    async def ticket(self, job_id: str, message: int | None) -> None:
+        """Writes which message is the job's ticket, whatever its state."""
+        ...
+
+    async def find(self, job_id: str) -> Job | None:
+        """The job of that id."""
+        ...
+
+    async def by_message(self, message: int) -> Job | None:
+        """The job whose clip or ticket that message shows."""
+        ...
+
+    async def unfinished(self) -> Sequence[Job]:
+        """Jobs WAITING, RUNNING or MADE, oldest first."""
+        ...
+
+    async def history(self, user: int, *, limit: int = 10, before: float | None = None) -> Sequence[Job]:
+        """A user's jobs, newest first."""
+        ...
+
+    async def pace(self) -> dict[str, tuple[float, int]]:
+        """Per recipe: median seconds a clip took lately, and over how many clips."""
+        ...
+
+
+class Delivery(Protocol):
+    """Shows jobs to people."""
+
+    def show(self, job: Job, step: Step | None = None) -> None:
+        """Shows where `job` stands, soon: calls are merged and paced, and return at once."""
+        ...
+
+    async def post(self, job: Job) -> int:
+        """Posts the clip of a MADE job and returns its message's id, once, whatever died before.
+
+        Raises Undeliverable.
+        """
+        ...
