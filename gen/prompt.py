@@ -1,0 +1,243 @@
+"""What a person types: the words of a prompt, then flags.
+
+    text    = [ words ] { flag }
+    flag    = dash name [ value ]      at the start of the text or after white space
+    dash    = "-" | "--" | "—" | "–"   (a phone turns two hyphens into one of the latter)
+    name    = a letter, then letters   (a hyphen inside a word, or before a digit or a space, is no flag)
+    value   = all words up to the next flag
+
+    -camera   zoom in|out, pan up|down|left|right (two that do not conflict), rotate clockwise|cw|
+              counterclockwise|ccw|anticlockwise|acw; one kind at a time
+    -motion   0 to 4, strength of the motion             -ar       16:9 9:16 1:1 5:2 4:5 4:3
+    -fps      8 to 24, frames each second                -neg      words that the clip is to avoid (also -no)
+    -gs       5 to 25, guidance scale                    -seed     0 to 4294967295
+    -seconds  0.5 to 20                                  -steps    1 to 100, denoising steps
+    -model    name of a recipe                           -smooth   1, 2 or 4, frames interpolated
+    -loop     the clip returns to its first frame; stands alone
+
+The first seven are Pika's; a recipe may allow less than the range here and says so itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from gen.errors import BadRequest
+
+LONGEST = 1500  # characters of a prompt
+SEEDS = 2**32
+ASPECTS = ("16:9", "9:16", "1:1", "5:2", "4:5", "4:3")
+MOVES = (
+    "zoom in",
+    "zoom out",
+    "pan up",
+    "pan down",
+    "pan left",
+    "pan right",
+    "rotate clockwise",
+    "rotate counterclockwise",
+)
+
+_FLAG = re.compile(r"(?:^|(?<=\s))(?:--?|[—–])([A-Za-z]+)(?=\s|$)")
+_DIRECTIONS: Mapping[str, Mapping[str, str]] = {
+    "zoom": {"in": "in", "out": "out"},
+    "pan": {word: word for word in ("up", "down", "left", "right")},
+    "rotate": {
+        **dict.fromkeys(("clockwise", "cw"), "clockwise"),
+        **dict.fromkeys(("counterclockwise", "ccw", "anticlockwise", "acw"), "counterclockwise"),
+    },
+}
+_OPPOSED = ({"up", "down"}, {"left", "right"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What a person asked for; None leaves it to the recipe. `str()` prints what `parse` reads."""
+
+    prompt: str = ""
+    camera: tuple[str, ...] | None = None
+    motion: float | None = None
+    fps: int | None = None
+    guidance: float | None = None
+    aspect: str | None = None
+    negative: str | None = None
+    seed: int | None = None
+    seconds: float | None = None
+    steps: int | None = None
+    model: str | None = None
+    smooth: int | None = None
+    loop: bool | None = None
+
+    def over(self, options: Mapping[str, object]) -> Ask:
+        """The same with a command's options, which beat the flags. Raises BadRequest."""
+        given = {name: value for name, value in options.items() if value is not None}
+        if unknown := set(given) - set(FIELDS):
+            raise ValueError(f"no such options: {sorted(unknown)}")
+        return replace(self, **{name: _read(FIELDS[name], _plain(value)) for name, value in given.items()})
+
+    def asked(self) -> dict[str, Any]:
+        """Only what was asked for, without the prompt."""
+        pairs = ((field.name, getattr(self, field.name)) for field in fields(self) if field.name != "prompt")
+        return {name: value for name, value in pairs if value is not None}
+
+    def __str__(self) -> str:
+        words = [self.prompt] if self.prompt else []
+        for name, value in self.asked().items():
+            if name == "loop":
+                words += ["-loop"] if value else []
+            else:
+                words += [f"-{FIELDS[name].name}", _print(name, value)]
+        return " ".join(words)
+
+
+def parse(text: str) -> Ask:
+    """The prompt and the flags in `text`. Raises BadRequest naming flag, value and range."""
+    if len(text) > LONGEST:
+        raise BadRequest(
+            "The prompt has {count} characters; {most} are allowed.", count=len(text), most=LONGEST
+        )
+    marks = list(_FLAG.finditer(text))
+    words = " ".join((text[: marks[0].start()] if marks else text).split())
+    found: dict[str, Any] = {}
+    for mark, following in zip(marks, [*marks[1:], None], strict=False):
+        flag = _flag(mark[1])
+        if flag.field in found:
+            raise BadRequest("-{flag} stands twice; leave one.", flag=flag.name)
+        value = " ".join(text[mark.end() : following.start() if following else len(text)].split())
+        found[flag.field] = _read(flag, value)
+    return Ask(prompt=words, **found)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag: its name in a prompt, the field of `Ask` it sets, what it takes, and how that is read."""
+
+    name: str
+    field: str
+    takes: str
+    read: Callable[[str], Any]  # raises ValueError when it is not what `takes` says
+    others: tuple[str, ...] = ()
+
+
+def _flag(name: str) -> Flag:
+    for flag in FLAGS:
+        if name.lower() in (flag.name, *flag.others):
+            return flag
+    raise BadRequest(
+        "-{flag} is no flag I know; there are {flags}.",
+        flag=name[:40],
+        flags=", ".join(f"-{flag.name}" for flag in FLAGS),
+    )
+
+
+def _read(flag: Flag, value: str) -> Any:
+    try:
+        return flag.read(value)
+    except ValueError:
+        pass
+    if not value:
+        raise BadRequest("-{flag} needs a value: {takes}.", flag=flag.name, takes=flag.takes)
+    raise BadRequest(
+        "-{flag} takes {takes}, not “{value}”.", flag=flag.name, takes=flag.takes, value=_short(value)
+    )
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 60 else value[:59] + "…"
+
+
+def _plain(value: object) -> str:
+    """An option's value as it would stand in a prompt."""
+    if isinstance(value, bool):
+        return "" if value else "no"
+    return " ".join(str(value).split())
+
+
+def _print(name: str, value: Any) -> str:
+    if name == "camera":
+        kind = value[0].split()[0]
+        return " ".join([kind, *(move.split()[1] for move in value)])
+    return f"{value:g}" if isinstance(value, float) and len(f"{value:g}") < 6 else str(value)
+
+
+def _moves(text: str) -> tuple[str, ...]:
+    kind, *ways = text.lower().replace(",", " ").split() or [""]
+    named = [_DIRECTIONS.get(kind, {}).get(way) for way in ways]
+    most = 2 if kind == "pan" else 1
+    if not named or len(named) > most or None in named or len(set(named)) < len(named):
+        raise ValueError(text)
+    if any(pair == set(named) for pair in _OPPOSED):
+        raise ValueError(text)
+    return tuple(sorted((f"{kind} {way}" for way in named), key=MOVES.index))
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        value = float(text) if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?", text) else -1.0
+        if not least <= value <= most:
+            raise ValueError(text)
+        return value
+
+    return read
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else -1
+        if not least <= value <= most:
+            raise ValueError(text)
+        return value
+
+    return read
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(text)
+        return text.lower()
+
+    return read
+
+
+def _words(text: str) -> str:
+    if not text or len(text) > LONGEST or _FLAG.search(text):
+        raise ValueError(text)
+    return text
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,39}", text.lower()):
+        raise ValueError(text)
+    return text.lower()
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in ("", "no"):
+        raise ValueError(text)
+    return text == ""
+
+
+FLAGS: tuple[Flag, ...] = (
+    Flag(
+        "camera",
+        "camera",
+        "zoom in|out, pan up|down|left|right (two that do not conflict) or rotate cw|ccw",
+        _moves,
+    ),
+    Flag("motion", "motion", "a number from 0 to 4", _number(0, 4)),
+    Flag("fps", "fps", "a whole number from 8 to 24", _whole(8, 24)),
+    Flag("gs", "guidance", "a number from 5 to 25", _number(5, 25), ("guidance", "cfg")),
+    Flag("ar", "aspect", "one of " + ", ".join(ASPECTS), _one_of(*ASPECTS), ("aspect",)),
+    Flag("neg", "negative", "words that the clip is to avoid", _words, ("no", "negative")),
+    Flag("seed", "seed", f"a whole number from 0 to {SEEDS - 1}", _whole(0, SEEDS - 1)),
+    Flag("seconds", "seconds", "a number from 0.5 to 20", _number(0.5, 20)),
+    Flag("steps", "steps", "a whole number from 1 to 100", _whole(1, 100)),
+    Flag("model", "model", "the name of a model", _name),
+    Flag("smooth", "smooth", "1, 2 or 4", lambda text: int(_one_of("1", "2", "4")(text))),
+    Flag("loop", "loop", "no value", _switch),
+)
+FIELDS: Mapping[str, Flag] = {flag.field: flag for flag in FLAGS}

@@ -1,0 +1,244 @@
+"""A recipe: a named way to make clips, as data; the only judge of what a user asks of it."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from gen.errors import BadRequest, Misconfigured
+from gen.job import Picture, Request, Task
+from gen.prompt import FIELDS, SEEDS, Ask
+
+PICTURES: Mapping[Task, int] = {Task.TEXT: 0, Task.IMAGE: 1, Task.INTERP: 2}
+
+
+@dataclass(frozen=True)
+class Range:
+    """What a number may be, and what it is when nobody says."""
+
+    default: float
+    least: float
+    most: float
+
+    def take(self, name: str, value: float | None, recipe: str) -> float:
+        """`value`, or the default. Raises BadRequest naming flag, value and range."""
+        if value is None:
+            return self.default
+        if not self.least <= value <= self.most:
+            raise BadRequest(
+                "{model} takes -{flag} from {least} to {most}, not {value}.",
+                model=recipe, flag=FIELDS[name].name,
+                least=f"{self.least:g}", most=f"{self.most:g}", value=f"{value:g}",
+            )  # fmt: skip
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Task, model family, weights, defaults and limits. A range that is absent has no effect here."""
+
+    name: str
+    task: Task
+    family: str  # the file in gen/models/
+    about: str  # one line for people
+    on: bool = True
+    gated: bool = False  # its licence must be accepted by the operator first
+    licence: str = "MIT"
+    memory: float = 0.0  # GiB of device memory it is comfortable with; 0 runs on any CPU
+    weights: Mapping[str, Any] = field(default_factory=dict)  # hub names or folders, by part
+    options: Mapping[str, Any] = field(default_factory=dict)  # what only its family understands
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # aspect to pixels, first is default
+    long: int = 0  # instead of sizes: long side, at the picture's own aspect
+    multiple: int = 2  # sides are multiples of this
+    clip_frames: int = 0  # fixed number of frames; 0 follows from seconds
+    frame_multiple: int = 1  # frames are multiples of this …
+    frame_extra: int = 0  # … and so many more
+    seconds: Range | None = None
+    fps: Range | None = None
+    motion: Range | None = None
+    guidance: Range | None = None
+    steps: Range | None = None
+    negative: bool = False
+    camera: bool = False
+    prompted: bool = True  # its prompt has an effect
+    loops: bool = False
+    smooth: int = 1  # frames interpolated by this factor unless asked otherwise
+
+    def request(self, ask: Ask, pictures: Sequence[Picture], seed: int) -> Request:
+        """What an engine is to make; `seed` is taken when none was asked for. Raises BadRequest."""
+        if len(pictures) != PICTURES[self.task]:
+            raise BadRequest(
+                "{model} takes {count} pictures, not {given}.",
+                model=self.name, count=PICTURES[self.task], given=len(pictures),
+            )  # fmt: skip
+        if self.task is Task.TEXT and not ask.prompt:
+            raise BadRequest("The prompt has no words; say what is to be seen.")
+        smooth = ask.smooth or self.smooth
+        fps = round(self._take("fps", ask.fps, 8))
+        width, height = self._size(ask.aspect, pictures)
+        return Request(
+            recipe=self.name,
+            task=self.task,
+            prompt=ask.prompt,
+            negative=(ask.negative or "") if self.negative else "",
+            seed=(seed if ask.seed is None else ask.seed) % SEEDS,
+            images=tuple(picture.name for picture in pictures),
+            width=width,
+            height=height,
+            frames=self._frames(ask, fps),
+            fps=fps,
+            steps=round(self._take("steps", ask.steps, 1)),
+            guidance=self._take("guidance", ask.guidance, 1.0),
+            motion=self._take("motion", ask.motion, 1.0),
+            camera=(ask.camera or ()) if self.camera else (),
+            loop=bool(ask.loop) and self.loops,
+            smooth=smooth,
+        )
+
+    def unused(self, ask: Ask) -> list[str]:
+        """Flags that were asked for and have no effect with this recipe, for the asker to read."""
+        idle = {
+            "negative": not self.negative,
+            "camera": not self.camera,
+            "loop": not self.loops,
+            "aspect": not self.sizes and not self.long,
+            "seconds": bool(self.clip_frames) or self.seconds is None,
+            **{name: getattr(self, name) is None for name in ("fps", "motion", "guidance", "steps")},
+        }
+        return [FIELDS[name].name for name in ask.asked() if idle.get(name, False)]
+
+    def _take(self, name: str, value: float | None, otherwise: float) -> float:
+        span: Range | None = getattr(self, name)
+        return otherwise if span is None else span.take(name, value, self.name)
+
+    def _frames(self, ask: Ask, fps: int) -> int:
+        if self.clip_frames:
+            return self.clip_frames
+        wanted = self._take("seconds", ask.seconds, 1.0) * fps - self.frame_extra
+        return max(1, round(wanted / self.frame_multiple)) * self.frame_multiple + self.frame_extra
+
+    def _size(self, aspect: str | None, pictures: Sequence[Picture]) -> tuple[int, int]:
+        own = pictures[0].width / pictures[0].height if pictures else None
+        if self.sizes:
+            if aspect is None and own is not None:
+                return min(self.sizes.values(), key=lambda size: abs(size[0] / size[1] / own - 1))
+            if aspect is not None and aspect not in self.sizes:
+                raise BadRequest(
+                    "{model} takes -ar {aspects}, not {value}.",
+                    model=self.name, aspects=", ".join(self.sizes), value=aspect,
+                )  # fmt: skip
+            return self.sizes[aspect] if aspect else next(iter(self.sizes.values()))
+        ratio = _ratio(aspect) if aspect else min(max(own or 1.0, 0.25), 4.0)
+        long = min(self.long, max(pictures[0].width, pictures[0].height)) if pictures else self.long
+        long = max(long, self.long // 2)  # a tiny picture is enlarged to half the size
+        sides = (long, long / ratio) if ratio >= 1 else (long * ratio, long)
+        width, height = (max(1, round(side / self.multiple)) * self.multiple for side in sides)
+        return width, height
+
+
+def _ratio(aspect: str) -> float:
+    wide, high = aspect.split(":")
+    return int(wide) / int(high)
+
+
+def load(tables: Mapping[str, Any], *, where: str = "config.toml") -> dict[str, Recipe]:
+    """The recipes of the `[recipe.*]` tables. Raises Misconfigured naming key, value and what was wanted."""
+    return {name: _recipe(name, table, f"{where}: recipe.{name}") for name, table in tables.items()}
+
+
+def shipped(path: Path) -> dict[str, Recipe]:
+    """The recipes of the settings file at `path`. Raises Misconfigured."""
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise Misconfigured("{file}: {fault}", file=str(path), fault=error) from error
+    return load(tables.get("recipe", {}), where=path.name)
+
+
+def pick(recipes: Mapping[str, Recipe], task: Task, name: str) -> Recipe:
+    """The recipe of that name, for that task, turned on. Raises BadRequest naming what there is."""
+    fitting = [recipe.name for recipe in recipes.values() if recipe.task is task and recipe.on]
+    if name in fitting:
+        return recipes[name]
+    there = ", ".join(fitting) or "none"
+    if name not in recipes:
+        raise BadRequest(
+            "There is no model {model}; for this command there are: {there}.", model=name, there=there
+        )
+    if not recipes[name].on:
+        raise BadRequest(
+            "The model {model} is not turned on here; there are: {there}.", model=name, there=there
+        )
+    raise BadRequest(
+        "The model {model} is for another command; here there are: {there}.", model=name, there=there
+    )
+
+
+_RANGES = ("seconds", "fps", "motion", "guidance", "steps")
+_KEYS = {item.name: item for item in fields(Recipe) if item.name != "name"}
+
+
+def _recipe(name: str, table: Mapping[str, Any], where: str) -> Recipe:
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in _KEYS:
+            near = difflib.get_close_matches(key, _KEYS, 3) or sorted(_KEYS)
+            raise Misconfigured(
+                "{where}.{key} is unknown; there are {keys}.", where=where, key=key, keys=", ".join(near)
+            )
+        values[key] = _value(key, value, f"{where}.{key}")
+    if missing := [key for key in ("task", "family", "about") if key not in values]:
+        raise Misconfigured("{where}: {keys} must be set.", where=where, keys=", ".join(missing))
+    if not values.get("sizes") and not values.get("long"):
+        raise Misconfigured("{where}: sizes or long must be set.", where=where)
+    return Recipe(name=name, **values)
+
+
+def _value(key: str, value: Any, where: str) -> Any:
+    try:
+        if key == "task":
+            return Task(value)
+        if key in _RANGES:
+            return _range(value)
+        if key == "sizes":
+            return {aspect: _pixels(aspect, size) for aspect, size in value.items()}
+        wanted = {"bool": bool, "int": int, "float": (int, float), "str": str}
+        kind = wanted.get(str(_KEYS[key].type), dict)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ValueError(value)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Misconfigured(
+            "{where} is {value}, which is no {wanted}.", where=where, value=repr(value), wanted=_wanted(key)
+        ) from error
+    return value
+
+
+def _wanted(key: str) -> str:
+    if key == "task":
+        return "one of " + ", ".join(Task)
+    if key in _RANGES:
+        return "table of default, least and most"
+    if key == "sizes":
+        return "table of aspects to even [width, height]"
+    return {"bool": "true or false", "int": "whole number", "float": "number", "str": "text"}.get(
+        str(_KEYS[key].type), "table"
+    )
+
+
+def _range(value: Mapping[str, float]) -> Range:
+    span = Range(**{key: float(number) for key, number in value.items()})
+    if not span.least <= span.default <= span.most:
+        raise ValueError(value)
+    return span
+
+
+def _pixels(aspect: str, size: Sequence[int]) -> tuple[int, int]:
+    _ratio(aspect)
+    width, height = (int(side) for side in size)
+    if width < 16 or height < 16 or width % 2 or height % 2:
+        raise ValueError(size)
+    return width, height
