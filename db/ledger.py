@@ -1,0 +1,229 @@
+"""Jobs, written before anyone hears of them: `gen.ports.Ledger` on a database."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from sqlalchemy import (
+    Connection, Select, bindparam, delete, exists, func, insert, literal, or_, select, tuple_, update,
+)  # fmt: skip
+from sqlalchemy.exc import IntegrityError
+
+from db.migrate import upgrade
+from db.people import People
+from db.rows import JOBS, changes_of, clip_of, job_of, values_of
+from db.store import Store, address
+from db.tables import ClipRow, Favourite, Guild, JobRow, Tally, User
+from gen.job import BEFORE, ENDED, Clip, Job, State
+
+#: The clips of a recipe that its pace is the median of: enough for a calm figure, few enough to follow changes.
+LATELY = 30
+
+UNFINISHED = tuple(state.value for state in State if state not in ENDED)
+
+
+class Ledger:
+    """Every change of a job, durable when the call returns. What people chose and did is under `people`."""
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self.store = store
+        self.people = People(store, clock)
+        self._clock = clock
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, where: str | Path, *, clock: Callable[[], float] = time.time) -> AsyncIterator[Ledger]:
+        """The ledger in the SQLite file or at the URL `where`, brought up to date. Raises Misconfigured."""
+        url = address(where)
+        await upgrade(url)
+        async with Store.open(url) as store:
+            yield cls(store, clock)
+
+    async def add(self, job: Job) -> None:
+        """Writes a new job, and who asked and where if they are new. ValueError when its id is taken.
+
+        A parent that was forgotten meanwhile is left out.
+        """
+        values, now = values_of(job), self._clock()
+        try:
+            await self.store.write(lambda connection: _add(connection, values, now))
+        except IntegrityError as error:
+            raise ValueError(f"job {job.id} is written already") from error
+
+    async def record(self, job: Job) -> bool:
+        """Writes `job` over a state it may come from; False when the table held another.
+
+        State, attempts, times, message, failure and clip are written; the ticket has `ticket`.
+        """
+        now = self._clock()
+        return await self.store.write(lambda connection: _record(connection, job, now))
+
+    async def ticket(self, job_id: str, message: int | None) -> None:
+        """Writes which message is the job's ticket, whatever its state."""
+        await self.store.write(
+            lambda connection: connection.execute(TICKET, {"job": job_id, "ticket": message}).rowcount
+        )
+
+    async def find(self, job_id: str) -> Job | None:
+        """The job of that id."""
+        return await self._one(FIND, {"job": job_id})
+
+    async def by_message(self, message: int) -> Job | None:
+        """The job whose clip or ticket that message shows."""
+        return await self._one(BY_MESSAGE, {"message": message})
+
+    async def unfinished(self) -> Sequence[Job]:
+        """Jobs WAITING, RUNNING or MADE, oldest first."""
+        return await self._many(
+            JOBS.where(JobRow.state.in_(UNFINISHED)).order_by(JobRow.created, JobRow.id)
+        )
+
+    async def history(
+        self,
+        user: int,
+        *,
+        limit: int = 10,
+        before: float | Job | None = None,
+        words: str = "",
+        favourites: bool = False,
+    ) -> Sequence[Job]:
+        """A user's jobs, newest first.
+
+        `before` is a time, or the last job of the page before, which no job of the same instant can hide.
+        Every one of `words` is somewhere in the job's words, in any case. `favourites` are the jobs that the
+        user keeps, whoever asked for them.
+        """
+        if favourites:
+            statement = JOBS.join(Favourite, Favourite.job_id == JobRow.id).where(Favourite.user_id == user)
+        else:
+            statement = JOBS.where(JobRow.user_id == user)
+        if isinstance(before, Job):
+            statement = statement.where(tuple_(JobRow.created, JobRow.id) < (before.created, before.id))
+        elif before is not None:
+            statement = statement.where(JobRow.created < before)
+        for word in words.casefold().split():
+            statement = statement.where(JobRow.folded.contains(word, autoescape=True))
+        return await self._many(statement.order_by(JobRow.created.desc(), JobRow.id.desc()).limit(limit))
+
+    async def children(self, job_id: str) -> Sequence[Job]:
+        """The jobs that were rolled or remixed from that one, oldest first."""
+        return await self._many(JOBS.where(JobRow.parent == job_id).order_by(JobRow.created, JobRow.id))
+
+    async def pace(self) -> dict[str, tuple[float, int]]:
+        """Per recipe: median seconds a clip took lately, and over how many clips."""
+        paces = {}
+        for (recipe,) in await self.store.read(select(ClipRow.recipe).distinct()):
+            rows = await self.store.read(TOOK, {"recipe": recipe})
+            paces[recipe] = (median(row.took for row in rows), len(rows))
+        return paces
+
+    async def counts(self, user: int, since: float = 0.0) -> dict[State, int]:
+        """How many jobs a user asked for since then, by the state they are in; forgotten ones count too."""
+        total = dict.fromkeys(State, 0)
+        for table in (JobRow, Tally):
+            statement = (
+                select(table.state, func.count())
+                .where(table.user_id == user, table.created >= since)
+                .group_by(table.state)
+            )
+            for state, count in await self.store.read(statement):
+                total[State(state)] += count
+        return total
+
+    async def posted_clips(self, older_than: float, *, limit: int = 500) -> Sequence[Job]:
+        """Posted jobs whose clips were made before that time and are still on disk, oldest first.
+
+        Clips that somebody keeps as a favourite are not among them.
+        """
+        kept = exists().where(Favourite.job_id == JobRow.id)
+        statement = JOBS.where(
+            JobRow.state == State.POSTED.value, ClipRow.made < older_than, ClipRow.swept.is_(None), ~kept
+        )
+        return await self._many(statement.order_by(ClipRow.made).limit(limit))
+
+    async def swept(self, job_ids: Collection[str]) -> None:
+        """Writes that the files of these clips are gone."""
+        now = self._clock()
+        statement = update(ClipRow).where(ClipRow.job_id.in_(job_ids)).values(swept=now)
+        await self.store.write(lambda connection: connection.execute(statement).rowcount)
+
+    async def clip_files(self) -> set[str]:
+        """Names of all clip files that should be on disk: any other is an orphan."""
+        return set(
+            row.file for row in await self.store.read(select(ClipRow.file).where(ClipRow.swept.is_(None)))
+        )
+
+    async def picture_files(self) -> set[str]:
+        """Names of all pictures that a job was made from or will be."""
+        names: set[str] = set()
+        last = ""
+        while rows := await self.store.read(REQUESTS, {"last": last}):
+            names.update(name for row in rows for name in row.request.get("images", ()))
+            last = rows[-1].id
+            await asyncio.sleep(0)  # others may go first between two pages
+        return names
+
+    async def _one(self, statement: Select[Any], values: dict[str, Any]) -> Job | None:
+        rows = await self.store.read(statement, values)
+        return job_of(rows[0]) if rows else None
+
+    async def _many(self, statement: Select[Any]) -> Sequence[Job]:
+        return [job_of(row) for row in await self.store.read(statement)]
+
+
+# Built once: what is the same at every call is compiled at the first.
+FIND = JOBS.where(JobRow.id == bindparam("job"))
+BY_MESSAGE = JOBS.where(
+    or_(JobRow.message == bindparam("message"), JobRow.ticket == bindparam("message"))
+).limit(1)
+TOOK = (
+    select(ClipRow.took).where(ClipRow.recipe == bindparam("recipe")).order_by(ClipRow.made.desc()).limit(LATELY)
+)
+REQUESTS = (
+    select(JobRow.id, JobRow.request).where(JobRow.id > bindparam("last")).order_by(JobRow.id).limit(1000)
+)
+TICKET = update(JobRow).where(JobRow.id == bindparam("job")).values(ticket=bindparam("ticket"))
+RECORD = {
+    state: update(JobRow).where(
+        JobRow.id == bindparam("job"), JobRow.state.in_(sorted(before.value for before in BEFORE[state]))
+    )
+    for state in State
+}
+CLIP = update(ClipRow).where(ClipRow.job_id == bindparam("job"))
+NEW = {
+    table: insert(table).from_select(
+        ["id", "since", column],
+        select(bindparam("new", type_=table.id.type), bindparam("now", type_=table.since.type),
+               literal({}, type_=getattr(table, column).type))
+        .where(~exists().where(table.id == bindparam("new"))),
+    )
+    for table, column in ((User, "preferences"), (Guild, "settings"))
+}  # fmt: skip
+PARENT = select(JobRow.id).where(JobRow.id == bindparam("wanted")).scalar_subquery()
+
+
+def _add(connection: Connection, values: dict[str, Any], now: float) -> None:
+    connection.execute(NEW[User], {"new": values["user_id"], "now": now})
+    if values["guild_id"] is not None:
+        connection.execute(NEW[Guild], {"new": values["guild_id"], "now": now})
+    connection.execute(insert(JobRow), values)
+
+
+def _record(connection: Connection, job: Job, now: float) -> bool:
+    changed = connection.execute(RECORD[job.state], {"job": job.id, **changes_of(job)}).rowcount == 1
+    if changed and job.clip is not None:
+        _keep(connection, job, job.clip, now)
+    return changed
+
+
+def _keep(connection: Connection, job: Job, clip: Clip, now: float) -> None:
+    """The clip's row: new when it was made, changed when a smaller file took its place."""
+    values = clip_of(job, clip)
+    if connection.execute(CLIP, {"job": job.id, **values}).rowcount == 0:
+        connection.execute(insert(ClipRow), {"job_id": job.id, "made": now, "swept": None, **values})
