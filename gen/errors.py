@@ -11,7 +11,8 @@ ZoetropeError
 │  │  ├─ OutOfMemory      the device has too little memory for this request
 │  │  └─ EngineDied       the engine's process ended; it is born again
 │  ├─ TimedOut        the job took longer than it may
-│  └─ Undeliverable   Discord would not take the clip; it is kept
+│  └─ Undeliverable   Discord would not take the clip; it is kept and posted later
+│     └─ Unreachable      nor will it ever: the channel is gone and the owner's door is closed
 └─ Misconfigured  the operator can act: printed as one line, exit code 78
 
 A text is an English template with named values, so that the bot can translate it and the command line can
@@ -86,6 +87,12 @@ class Undeliverable(Failed):
     retryable = True
 
 
+class Unreachable(Undeliverable):
+    """Discord will never take the clip: the channel is gone, and the owner takes no direct messages."""
+
+    retryable = False
+
+
 class Misconfigured(ZoetropeError):
     """The operator can act."""
 
@@ -94,6 +101,6 @@ KINDS: Mapping[str, type[ZoetropeError]] = {
     kind.__name__: kind
     for kind in (
         Refused, BadRequest, LaneFull, NotFound, NotAllowed,
-        Failed, EngineError, OutOfMemory, EngineDied, TimedOut, Undeliverable, Misconfigured,
+        Failed, EngineError, OutOfMemory, EngineDied, TimedOut, Undeliverable, Unreachable, Misconfigured,
     )
 }  # fmt: skip

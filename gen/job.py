@@ -122,7 +122,7 @@ class Asker:
 
 
 class State(StrEnum):
-    """Where a job stands. MADE is not POSTED: a clip that Discord refused is posted later, never made again."""
+    """Where a job stands. MADE is not POSTED: what Discord refused is posted later, never made again."""
 
     WAITING = "waiting"  # written, in its owner's lane
     RUNNING = "running"  # an engine has it

@@ -206,7 +206,7 @@ def _value(key: str, value: Any, where: str) -> Any:
             return _range(value)
         if key == "sizes":
             return {aspect: _pixels(aspect, size) for aspect, size in value.items()}
-        wanted = {"bool": bool, "int": int, "float": (int, float), "str": str}
+        wanted: dict[str, Any] = {"bool": bool, "int": int, "float": (int, float), "str": str}
         kind = wanted.get(str(_KEYS[key].type), dict)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise ValueError(value)

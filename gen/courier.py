@@ -1,0 +1,78 @@
+"""The courier posts what was made, beside the worker, so that no upload ever holds the device."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from gen.errors import Undeliverable, Unreachable
+from gen.job import Job, State
+from gen.ports import Delivery, Ledger
+
+log = logging.getLogger(__name__)
+
+#: Seconds before each further try to post a clip; after the last it stays MADE until the next start.
+WAITS = (1.0, 5.0, 20.0, 60.0, 180.0, 600.0)
+
+
+class Courier:
+    """Delivers ended jobs, several at a time."""
+
+    def __init__(
+        self,
+        ended: asyncio.Queue[Job],
+        delivery: Delivery,
+        ledger: Ledger,
+        *,
+        hands: int = 4,
+        waits: Sequence[float] = WAITS,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.ended = ended
+        self.delivery = delivery
+        self.ledger = ledger
+        self.hands = asyncio.Semaphore(hands)
+        self.waits = waits
+        self.now = now
+
+    async def serve(self) -> None:
+        """Delivers for ever; what is under way when it is cancelled is delivered after the next start."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                job = await self.ended.get()
+                group.create_task(self.deliver(job), name=f"deliver-{job.id}")
+
+    async def deliver(self, job: Job) -> Job:
+        """Posts a MADE job, again and again if need be, and shows how it ended."""
+        if job.state is State.MADE:
+            job = await self._post(job)
+        self.delivery.show(job)
+        return job
+
+    async def _post(self, job: Job) -> Job:
+        ended = job
+        for wait in (0.0, *self.waits):
+            await asyncio.sleep(wait)
+            ended = await self._try(job)
+            if ended is not job:
+                await self.ledger.record(ended)
+                break
+        return ended
+
+    async def _try(self, job: Job) -> Job:
+        """The job POSTED or FAILED; the job itself when another try may work."""
+        try:
+            async with self.hands:
+                message = await self.delivery.post(job)
+        except Unreachable as error:
+            log.warning("job %s cannot be delivered: %s", job.id, error)
+            return job.failed(error, self.now())
+        except Undeliverable as error:
+            log.warning("job %s is not delivered yet: %s", job.id, error)
+            return job
+        except Exception:  # a bug in delivery keeps the clip, and the courier goes on
+            log.exception("job %s met a bug on its way", job.id)
+            return job
+        return job.posted(message, self.now())

@@ -1,0 +1,208 @@
+"""The studio: all that a user can ask of Zoetrope, whoever carries the words."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gen.courier import Courier
+from gen.errors import EngineDied, NotAllowed, NotFound
+from gen.job import Asker, Job, Picture, Request, State, Task
+from gen.pace import Pace
+from gen.ports import Darkroom, Ledger, Step
+from gen.prompt import SEEDS, Ask, parse
+from gen.queue import Queue
+from gen.recipe import PICTURES, Recipe, pick
+from gen.worker import LIVES, Worker
+
+_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: none is taken for another
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that a person sent."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job stands in the line. Times are seconds since 1970."""
+
+    job: Job
+    ahead: int  # clips that are made before it, the running one included; 0 while it runs
+    starts: float
+    ends: float
+    step: Step | None = None  # while it runs
+
+
+class Studio:
+    """Takes requests, keeps the line, answers questions. Texts are refused with Refused errors."""
+
+    def __init__(
+        self,
+        *,
+        recipes: Mapping[str, Recipe],
+        defaults: Mapping[Task, str],
+        queue: Queue,
+        worker: Worker,
+        courier: Courier,
+        ledger: Ledger,
+        darkroom: Darkroom,
+        chance: random.Random,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.recipes = recipes
+        self.defaults = defaults
+        self.queue = queue
+        self.worker = worker
+        self.courier = courier
+        self.ledger = ledger
+        self.darkroom = darkroom
+        self.chance = chance
+        self.now = now
+        self.pace = Pace()
+
+    # --- asking for clips
+
+    def read(self, task: Task, text: str, options: Mapping[str, object], asker: Asker) -> tuple[Recipe, Ask]:
+        """What is asked, judged without any waiting: grammar, model, ranges, the asker's seat in the line."""
+        ask = parse(text).over(options)
+        recipe = pick(self.recipes, task, ask.model or self.defaults[task])
+        recipe.request(ask, [_UNSEEN] * PICTURES[task], 0)
+        self.queue.can_take(asker.user, asker.guild, asker.tier)
+        return recipe, ask
+
+    async def submit(
+        self,
+        task: Task,
+        text: str,
+        options: Mapping[str, object],
+        uploads: Sequence[Upload],
+        asker: Asker,
+    ) -> Job:
+        """A new job, durable and in the line. Raises Refused before anything is kept."""
+        recipe, ask = self.read(task, text, options, asker)
+        pictures = [await self.darkroom.picture(upload.data, upload.name) for upload in uploads]
+        request = recipe.request(ask, pictures, self.chance.randrange(SEEDS))
+        return await self._enter(request, str(ask), asker)
+
+    async def reroll(self, job_id: str, asker: Asker) -> Job:
+        """The same request with a new seed, a child of that job."""
+        parent = await self.find(job_id)
+        pick(self.recipes, parent.request.task, parent.request.recipe)
+        request = replace(parent.request, seed=self._other_seed(parent.request.seed))
+        words = str(replace(parse(parent.words), seed=None))
+        return await self._enter(request, words, asker, parent.id)
+
+    # --- the line
+
+    async def cancel(self, job_id: str, *, user: int, any_owner: bool = False) -> Job:
+        """Ends a waiting or running job of that user (or, for a moderator, of anyone).
+
+        Returns the job as it then is: CANCELLED, or what it had become already. Raises NotFound, NotAllowed.
+        """
+        job = await self.find(job_id)
+        if job.asker.user != user and not any_owner:
+            raise NotAllowed("That clip is someone else's; only they or a moderator can cancel it.")
+        if waiting := self.queue.remove(job_id):
+            ended = waiting.cancelled(self.now())
+            await self.ledger.record(ended)
+            self.worker.ended.put_nowait(ended)
+            return ended
+        return await self.worker.stop(job_id) or await self.find(job_id)
+
+    def places(self) -> list[Place]:
+        """The whole line in order, the running job first."""
+        now = self.now()
+        busy = 0.0
+        places = []
+        if running := self.worker.job:
+            busy = self._left(running, now)
+            places.append(Place(running, 0, running.started or now, now + busy, self.worker.step))
+        for ahead, (job, start) in enumerate(self.queue.forecast(busy, self.pace.of), start=len(places)):
+            places.append(Place(job, ahead, now + start, now + start + self.pace.of(job)))
+        return places
+
+    def place(self, job_id: str) -> Place | None:
+        """Where that job stands; None when it is not in the line."""
+        return next((place for place in self.places() if place.job.id == job_id), None)
+
+    # --- what was made
+
+    async def find(self, job_id: str) -> Job:
+        """The job of that id. Raises NotFound."""
+        job = await self.ledger.find(job_id)
+        if job is None:
+            raise NotFound("There is no clip {id} here.", id=job_id[:40])
+        return job
+
+    async def by_message(self, message: int) -> Job | None:
+        """The job whose clip or ticket that message shows."""
+        return await self.ledger.by_message(message)
+
+    async def history(self, user: int, *, limit: int = 10, before: float | None = None) -> Sequence[Job]:
+        """A user's jobs, newest first."""
+        return await self.ledger.history(user, limit=limit, before=before)
+
+    # --- life
+
+    async def resume(self) -> int:
+        """Rebuilds the line from the ledger after any death; how many jobs go on."""
+        self.pace = Pace(await self.ledger.pace())
+        jobs = await self.ledger.unfinished()
+        for job in sorted(jobs, key=lambda job: (job.state is not State.RUNNING, job.created)):
+            await self._take_up(job)
+        return len(jobs)
+
+    async def run(self) -> None:
+        """Makes and delivers until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.worker.serve(), name="worker")
+            group.create_task(self.courier.serve(), name="courier")
+
+    async def _take_up(self, job: Job) -> None:
+        if job.state is State.RUNNING and job.attempts > LIVES:
+            fault = EngineDied("This clip stopped the bot {count} times and is given up.", count=job.attempts)
+            job = job.failed(fault, self.now())
+            await self.ledger.record(job)
+        elif job.state is State.RUNNING:
+            job = job.waiting()
+            await self.ledger.record(job)
+        if job.state is State.WAITING:
+            self.queue.put(job)
+        else:
+            self.worker.ended.put_nowait(job)
+
+    async def _enter(self, request: Request, words: str, asker: Asker, parent: str | None = None) -> Job:
+        """Into the ledger, then into the line."""
+        job = Job(
+            id="".join(self.chance.choices(_LETTERS, k=10)),
+            request=request,
+            asker=asker,
+            words=words,
+            parent=parent,
+            created=self.now(),
+        )
+        with self.queue.take(asker.user, asker.guild, asker.tier):
+            await self.ledger.add(job)
+        self.queue.put(job)
+        return job
+
+    def _left(self, job: Job, now: float) -> float:
+        """Seconds that the running job will still take: by its steps once they tell, else by the pace."""
+        spent = now - (job.started or now)
+        step = self.worker.step
+        if step and step.stage == "making" and step.total and step.done * 4 >= step.total:
+            return spent * (step.total - step.done) / step.done
+        return max(self.pace.of(job) - spent, 1.0)
+
+    def _other_seed(self, seed: int) -> int:
+        return (seed + self.chance.randrange(1, SEEDS)) % SEEDS
+
+
+_UNSEEN = Picture(name="", width=1024, height=1024)
