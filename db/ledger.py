@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -117,24 +116,11 @@ class Ledger:
 
     async def pace(self) -> dict[str, tuple[float, int]]:
         """Per recipe: median seconds a clip took lately, and over how many clips."""
-        paces = {}
-        for (recipe,) in await self.store.read(select(ClipRow.recipe).distinct()):
-            rows = await self.store.read(TOOK, {"recipe": recipe})
-            paces[recipe] = (median(row.took for row in rows), len(rows))
-        return paces
+        return await self.store.read(_pace)
 
     async def counts(self, user: int, since: float = 0.0) -> dict[State, int]:
         """How many jobs a user asked for since then, by the state they are in; forgotten ones count too."""
-        total = dict.fromkeys(State, 0)
-        for table in (JobRow, Tally):
-            statement = (
-                select(table.state, func.count())
-                .where(table.user_id == user, table.created >= since)
-                .group_by(table.state)
-            )
-            for state, count in await self.store.read(statement):
-                total[State(state)] += count
-        return total
+        return await self.store.read(lambda connection: _counts(connection, user, since))
 
     async def posted_clips(self, older_than: float, *, limit: int = 500) -> Sequence[Job]:
         """Posted jobs whose clips were made before that time and are still on disk, oldest first.
@@ -155,26 +141,26 @@ class Ledger:
 
     async def clip_files(self) -> set[str]:
         """Names of all clip files that should be on disk: any other is an orphan."""
-        return set(
-            row.file for row in await self.store.read(select(ClipRow.file).where(ClipRow.swept.is_(None)))
-        )
+        statement = select(ClipRow.file).where(ClipRow.swept.is_(None))
+        return await self.store.read(lambda connection: set(connection.scalars(statement)))
 
     async def picture_files(self) -> set[str]:
         """Names of all pictures that a job was made from or will be."""
-        names: set[str] = set()
-        last = ""
-        while rows := await self.store.read(REQUESTS, {"last": last}):
-            names.update(name for row in rows for name in row.request.get("images", ()))
-            last = rows[-1].id
-            await asyncio.sleep(0)  # others may go first between two pages
-        return names
+        statement = select(JobRow.request)
+        return await self.store.read(
+            lambda connection: {
+                name for request in connection.scalars(statement) for name in request.get("images", ())
+            }
+        )
 
     async def _one(self, statement: Select[Any], values: dict[str, Any]) -> Job | None:
-        rows = await self.store.read(statement, values)
-        return job_of(rows[0]) if rows else None
+        row = await self.store.read(lambda connection: connection.execute(statement, values).first())
+        return None if row is None else job_of(row)
 
     async def _many(self, statement: Select[Any]) -> Sequence[Job]:
-        return [job_of(row) for row in await self.store.read(statement)]
+        return await self.store.read(
+            lambda connection: [job_of(row) for row in connection.execute(statement)]
+        )
 
 
 # Built once: what is the same at every call is compiled at the first.
@@ -184,9 +170,6 @@ BY_MESSAGE = JOBS.where(
 ).limit(1)
 TOOK = (
     select(ClipRow.took).where(ClipRow.recipe == bindparam("recipe")).order_by(ClipRow.made.desc()).limit(LATELY)
-)
-REQUESTS = (
-    select(JobRow.id, JobRow.request).where(JobRow.id > bindparam("last")).order_by(JobRow.id).limit(1000)
 )
 TICKET = update(JobRow).where(JobRow.id == bindparam("job")).values(ticket=bindparam("ticket"))
 RECORD = {
@@ -220,6 +203,23 @@ def _record(connection: Connection, job: Job, now: float) -> bool:
     if changed and job.clip is not None:
         _keep(connection, job, job.clip, now)
     return changed
+
+
+def _pace(connection: Connection) -> dict[str, tuple[float, int]]:
+    paces = {}
+    for recipe in connection.scalars(select(ClipRow.recipe).distinct()).all():
+        took = connection.scalars(TOOK, {"recipe": recipe}).all()
+        paces[recipe] = (median(took), len(took))
+    return paces
+
+
+def _counts(connection: Connection, user: int, since: float) -> dict[State, int]:
+    total = dict.fromkeys(State, 0)
+    for table in (JobRow, Tally):
+        mine = select(table.state, func.count()).where(table.user_id == user, table.created >= since)
+        for state, count in connection.execute(mine.group_by(table.state)):
+            total[State(state)] += count
+    return total
 
 
 def _keep(connection: Connection, job: Job, clip: Clip, now: float) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, text
 from sqlalchemy import inspect as tables_of
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.backup import clone
-from db.store import engine, file_of, ours
+from db.store import Lane, file_of, lane, ours
 from db.tables import REVISION
 from gen.errors import Misconfigured
 
@@ -29,30 +29,27 @@ async def upgrade(url: URL, *, scripts: Path = SCRIPTS, head: str = REVISION) ->
     wrong, the old database is as it was. Raises Misconfigured.
     """
     file = file_of(url)
-    doer = engine(url, begin="BEGIN IMMEDIATE", foreign_keys=False)  # a rebuilt table must not cascade
+    doer = lane(url, begin="BEGIN IMMEDIATE")  # without foreign keys: a table that is rebuilt must not cascade
     try:
-        async with doer.begin() as connection:
-            found, empty = await connection.run_sync(_found)
-            if found == head:
-                return
-            if file is None or empty:
-                await connection.run_sync(_run, scripts)
-                return
-        await _with_copy(doer, file, found, scripts, head)
+        found, empty = await doer.run(_found)
+        if found == head:
+            return
+        if file is None or empty:
+            await doer.run(lambda connection: _run(connection, scripts))
+        else:
+            await _with_copy(doer, file, found, scripts, head)
     except DBAPIError as error:
         raise ours(error, url) from error
     finally:
-        await doer.dispose()
+        await doer.close()
 
 
-async def _with_copy(doer: AsyncEngine, file: Path, found: str | None, scripts: Path, head: str) -> None:
+async def _with_copy(doer: Lane, file: Path, found: str | None, scripts: Path, head: str) -> None:
     copy = file.with_name(f"{file.name}.before-{head}")
     with closing(sqlite3.connect(file)) as watch:
         before = _version(watch)
         try:
-            async with doer.begin() as connection:
-                _save(file, copy)  # inside the transaction: nothing is written between copy and migration
-                await connection.run_sync(_run, scripts)
+            await doer.run(lambda connection: _run(connection, scripts, save=lambda: _save(file, copy)))
         except Exception as error:  # a revision may raise anything; the way back is the same
             if _version(watch) != before and copy.exists():  # a revision committed on its own
                 clone(copy, file)
@@ -97,11 +94,12 @@ def _found(connection: Connection) -> tuple[str | None, bool]:
     return connection.scalar(text("SELECT version_num FROM alembic_version")), False
 
 
-def _run(connection: Connection, scripts: Path) -> None:
+def _run(connection: Connection, scripts: Path, save: Callable[[], None] = lambda: None) -> None:
     # Imported here: a database that is up to date starts without Alembic.
     from alembic import command
     from alembic.config import Config
 
+    save()  # inside the transaction: nothing is written between copy and migration
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     command.upgrade(config, "head")

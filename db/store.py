@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, Executable, Row, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gen.errors import Misconfigured
 
 T = TypeVar("T")
+Deed = Callable[[Connection], T]
 
 #: Writes that may share one commit. More would make the first of them wait for too many others.
 BATCH = 256
+
+#: Reads at a time. They share one interpreter, so that more would only take turns more often.
+READERS = 3
 
 #: Milliseconds that a write waits for another process, such as a backup or a person's own SQL.
 PATIENCE = 10_000
@@ -27,7 +31,7 @@ PATIENCE = 10_000
 
 @dataclass(eq=False)
 class _Write:
-    deed: Callable[[Connection], Any]
+    deed: Deed[Any]
     done: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -41,11 +45,11 @@ class Store:
 
     def __init__(self, url: URL) -> None:
         self.url = url
-        self._readers = engine(url, isolation_level="AUTOCOMMIT", pool_size=4, max_overflow=0)
-        self._writer = engine(url, begin="BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+        self.commits = 0  # since the start, to be measured
+        self._readers = lane(url, begin="BEGIN", pragmas=("query_only = ON",), size=READERS)
+        self._writer = lane(url, begin="BEGIN IMMEDIATE", pragmas=("foreign_keys = ON",))
         self._queue: asyncio.Queue[_Write | None] = asyncio.Queue()
         self._closed = False
-        self.commits = 0  # since the start, to be measured
 
     @classmethod
     @asynccontextmanager
@@ -59,21 +63,21 @@ class Store:
             store._closed = True
             store._queue.put_nowait(None)
             await task
-            await store._readers.dispose()
-            await store._writer.dispose()
+            await store._readers.close()
+            await store._writer.close()
 
-    async def read(self, statement: Executable, values: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
-        """All rows of a SELECT, as of its start. Raises Misconfigured."""
+    async def read(self, deed: Deed[T]) -> T:
+        """What `deed` returns, all of it as of one moment. Raises Misconfigured."""
         try:
-            async with self._readers.connect() as connection:
-                return (await connection.execute(statement, values)).all()
+            return await self._readers.run(deed)
         except DBAPIError as error:
             raise ours(error, self.url) from error
 
-    async def write(self, deed: Callable[[Connection], T]) -> T:
+    async def write(self, deed: Deed[T]) -> T:
         """What `deed` returns, once it is durable; whatever it raises undoes it alone.
 
-        `deed` may be called twice, the first time undone. A caller that is cancelled has written all the same.
+        `deed` runs in a thread, and perhaps twice, the first time undone. A caller that is cancelled has
+        written all the same. Raises Misconfigured.
         """
         if self._closed:
             raise RuntimeError("the database is closed")
@@ -97,8 +101,7 @@ class Store:
     async def _commit(self, batch: list[_Write], *, last: bool) -> bool:
         """Writes all of `batch` or nothing; on the `last` try the callers get the error."""
         try:
-            async with self._writer.begin() as connection:
-                results = await connection.run_sync(lambda c: [write.deed(c) for write in batch])
+            results = await self._writer.run(lambda connection: [write.deed(connection) for write in batch])
         except Exception as error:  # a deed's own, a database's, a bug's: each belongs to its caller
             if last:
                 for write in batch:
@@ -112,13 +115,101 @@ class Store:
         return True
 
 
+class Lane(Protocol):
+    """Connections of one kind."""
+
+    async def run(self, deed: Deed[T]) -> T:
+        """What `deed` returns, in a transaction of its own."""
+        ...
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        ...
+
+
+class Threads:
+    """SQLite in threads of its own: one hop to and fro for a whole transaction.
+
+    The same through aiosqlite hops for every statement, cursor and fetch: three times the work, measured.
+    """
+
+    def __init__(self, engine: Engine, size: int) -> None:
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="database")
+
+    async def run(self, deed: Deed[T]) -> T:
+        """What `deed` returns, in a transaction of its own."""
+
+        def transaction() -> T:
+            with self._engine.begin() as connection:
+                return deed(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, transaction)
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        self._threads.shutdown(wait=True)  # nothing runs any more: each run was awaited
+        self._engine.dispose()
+
+
+class Tasks:
+    """A database whose driver is itself asynchronous."""
+
+    def __init__(self, url: URL, size: int, begin: str, pragmas: tuple[str, ...]) -> None:
+        from sqlalchemy.ext.asyncio import create_async_engine  # 0.1 s that SQLite in threads need not wait
+
+        self._engine = create_async_engine(url, json_serializer=_json, pool_size=size, max_overflow=0)
+        _prepare(self._engine.sync_engine, begin, pragmas)
+
+    async def run(self, deed: Deed[T]) -> T:
+        """What `deed` returns, in a transaction of its own."""
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(deed)
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self._engine.dispose()
+
+
+def lane(url: URL, *, begin: str, pragmas: tuple[str, ...] = (), size: int = 1) -> Lane:
+    """`size` connections; on SQLite with these pragmas, and transactions that start with `begin`."""
+    if url.get_dialect().is_async:
+        return Tasks(url, size, begin, pragmas)
+    engine = create_engine(url, json_serializer=_json, pool_size=size, max_overflow=0)
+    _prepare(engine, begin, pragmas)
+    return Threads(engine, size)
+
+
+def _prepare(engine: Engine, begin: str, pragmas: tuple[str, ...]) -> None:
+    """Python's sqlite3 begins a transaction late and as a reader, to be refused the write: we begin it."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {PATIENCE}",
+            "journal_mode = WAL",
+            "synchronous = FULL",  # a commit survives a power loss, not only the end of the process
+            "secure_delete = ON",  # what someone had forgotten is overwritten, not only unlinked
+            *pragmas,
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
 def address(where: str | Path) -> URL:
-    """The database's URL with its async driver; a bare path is an SQLite file."""
+    """The database's URL; a bare path is an SQLite file, and Postgres is spoken to by asyncpg."""
     if isinstance(where, Path) or "://" not in where:
-        return URL.create("sqlite+aiosqlite", database=str(where))
+        return URL.create("sqlite", database=str(where))
     url = make_url(where)
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
-    return url.set(drivername=drivers.get(url.drivername, url.drivername))
+    return url.set(drivername="postgresql+asyncpg") if url.drivername == "postgresql" else url
 
 
 def file_of(url: URL) -> Path | None:
@@ -126,39 +217,6 @@ def file_of(url: URL) -> Path | None:
     if url.get_backend_name() != "sqlite" or not url.database:
         return None
     return Path(url.database)
-
-
-def engine(url: URL, *, begin: str = "", foreign_keys: bool = True, **options: Any) -> AsyncEngine:
-    """An engine; on SQLite every commit reaches the disk, and a transaction starts with `begin`.
-
-    Python's sqlite3 would begin a transaction late and as a reader, and could then be refused the write
-    that it tried: we begin it ourselves. Raises Misconfigured.
-    """
-    made = create_async_engine(url, json_serializer=_json, **options)
-    if url.get_backend_name() != "sqlite":
-        return made
-
-    @event.listens_for(made.sync_engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout = {PATIENCE}",
-            "journal_mode = WAL",
-            "synchronous = FULL",  # a commit survives a power loss, not only the end of the process
-            f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
-            "secure_delete = ON",  # what someone had forgotten is overwritten, not only unlinked
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    if begin:
-
-        @event.listens_for(made.sync_engine, "begin")
-        def start(connection: Connection) -> None:
-            connection.exec_driver_sql(begin)
-
-    return made
 
 
 def ours(error: Exception, url: URL) -> Exception:
