@@ -58,10 +58,11 @@ class Ledger:
     async def record(self, job: Job) -> bool:
         """Writes `job` over a state it may come from; False when the table held another.
 
-        State, attempts, times, message, failure and clip are written; the ticket has `ticket`.
+        State, attempts, times, message, failure and clip are written; the ticket has `ticket`. RUNNING alone
+        does not wait for the disk: a power loss may put the job back to WAITING, from where it is made.
         """
-        now = self._clock()
-        return await self.store.write(lambda connection: _record(connection, job, now))
+        now, lasting = self._clock(), job.state is not State.RUNNING
+        return await self.store.write(lambda connection: _record(connection, job, now), lasting=lasting)
 
     async def ticket(self, job_id: str, message: int | None) -> None:
         """Writes which message is the job's ticket, whatever its state."""

@@ -13,7 +13,7 @@ from sqlalchemy import inspect as tables_of
 from sqlalchemy.exc import DBAPIError
 
 from db.backup import clone
-from db.store import Lane, file_of, lane, ours
+from db.store import FULL, Lane, file_of, lane, ours
 from db.tables import REVISION
 from gen.errors import Misconfigured
 
@@ -29,7 +29,8 @@ async def upgrade(url: URL, *, scripts: Path = SCRIPTS, head: str = REVISION) ->
     wrong, the old database is as it was. Raises Misconfigured.
     """
     file = file_of(url)
-    doer = lane(url, begin="BEGIN IMMEDIATE")  # without foreign keys: a table that is rebuilt must not cascade
+    # Without foreign keys: a table that is rebuilt must not cascade.
+    doer = lane(url, begin="BEGIN IMMEDIATE", pragmas=(FULL,))
     try:
         found, empty = await doer.run(_found)
         if found == head:

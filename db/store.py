@@ -25,6 +25,9 @@ BATCH = 256
 #: Reads at a time. They share one interpreter, so that more would only take turns more often.
 READERS = 3
 
+#: A commit survives a power loss, not only the end of the process.
+FULL = "synchronous = FULL"
+
 #: Milliseconds that a write waits for another process, such as a backup or a person's own SQL.
 PATIENCE = 10_000
 
@@ -32,6 +35,7 @@ PATIENCE = 10_000
 @dataclass(eq=False)
 class _Write:
     deed: Deed[Any]
+    lasting: bool
     done: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -47,7 +51,8 @@ class Store:
         self.url = url
         self.commits = 0  # since the start, to be measured
         self._readers = lane(url, begin="BEGIN", pragmas=("query_only = ON",), size=READERS)
-        self._writer = lane(url, begin="BEGIN IMMEDIATE", pragmas=("foreign_keys = ON",))
+        self._writer = lane(url, begin="BEGIN IMMEDIATE", pragmas=(FULL, "foreign_keys = ON"))
+        self._hasty = lane(url, begin="BEGIN IMMEDIATE", pragmas=("synchronous = NORMAL", "foreign_keys = ON"))
         self._queue: asyncio.Queue[_Write | None] = asyncio.Queue()
         self._closed = False
 
@@ -65,6 +70,7 @@ class Store:
             await task
             await store._readers.close()
             await store._writer.close()
+            await store._hasty.close()
 
     async def read(self, deed: Deed[T]) -> T:
         """What `deed` returns, all of it as of one moment. Raises Misconfigured."""
@@ -73,15 +79,16 @@ class Store:
         except DBAPIError as error:
             raise ours(error, self.url) from error
 
-    async def write(self, deed: Deed[T]) -> T:
+    async def write(self, deed: Deed[T], *, lasting: bool = True) -> T:
         """What `deed` returns, once it is durable; whatever it raises undoes it alone.
 
         `deed` runs in a thread, and perhaps twice, the first time undone. A caller that is cancelled has
-        written all the same. Raises Misconfigured.
+        written all the same. A write that is not `lasting` outlives the process, but perhaps not a power loss;
+        it does not wait for the disk. Raises Misconfigured.
         """
         if self._closed:
             raise RuntimeError("the database is closed")
-        write = _Write(deed)
+        write = _Write(deed, lasting)
         self._queue.put_nowait(write)
         result: T = await write.done
         return result
@@ -100,8 +107,9 @@ class Store:
 
     async def _commit(self, batch: list[_Write], *, last: bool) -> bool:
         """Writes all of `batch` or nothing; on the `last` try the callers get the error."""
+        way = self._writer if any(write.lasting for write in batch) else self._hasty
         try:
-            results = await self._writer.run(lambda connection: [write.deed(connection) for write in batch])
+            results = await way.run(lambda connection: [write.deed(connection) for write in batch])
         except Exception as error:  # a deed's own, a database's, a bug's: each belongs to its caller
             if last:
                 for write in batch:
@@ -192,7 +200,6 @@ def _prepare(engine: Engine, begin: str, pragmas: tuple[str, ...]) -> None:
         for pragma in (
             f"busy_timeout = {PATIENCE}",
             "journal_mode = WAL",
-            "synchronous = FULL",  # a commit survives a power loss, not only the end of the process
             "secure_delete = ON",  # what someone had forgotten is overwritten, not only unlinked
             *pragmas,
         ):
