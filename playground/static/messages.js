@@ -1,0 +1,114 @@
+/** The list of messages: days, heads and who wrote next to whom; it follows the end only for who reads there. */
+
+import { h, keyed } from "./dom.js";
+import { makeMessage, makePending, patchMessage, patchPending } from "./message.js";
+import { day, sameDay } from "./times.js";
+
+const TOGETHER = 7 * 60 * 1000;
+
+export class Messages {
+  /** `box` scrolls, `list` inside it holds the messages, `later` is the button that leads to the end. */
+  constructor({ box, list, later, welcome }, world, deeds) {
+    Object.assign(this, { box, list, later, welcome, world, deeds });
+    this.atEnd = true;
+    this.channel = null;
+    this.seen = new Set();
+    box.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    later.addEventListener("click", () => this.toEnd("smooth"));
+    list.addEventListener("keydown", (event) => this.walk(event));
+    const watch = new ResizeObserver(() => this.atEnd && this.toEnd());
+    watch.observe(list);
+    watch.observe(box);
+  }
+
+  /** Shows a channel as the state has it now. `pending` are commands without an answer yet. */
+  show(channel, pending, failures) {
+    const turned = channel?.id !== this.channel;
+    this.channel = channel?.id;
+    if (turned) this.atEnd = true;
+    const messages = this.world.messagesOf(channel?.id);
+    const items = arrange(messages, this.seen, turned);
+    for (const item of items) if (item.message) item.failure = failures.get(item.message.id) ?? null;
+    for (const each of pending) items.push({ kind: "pending", key: `pending-${each.id}`, pending: each });
+    keyed(this.list, items, {
+      key: (item) => item.key, make: (item) => this.make(item), patch: (old, item) => this.patch(old, item),
+    });
+    this.rove();
+    this.welcome.hidden = messages.length > 0 || pending.length > 0 || !channel;
+    if (this.atEnd) this.toEnd();
+    this.later.hidden = this.atEnd;
+  }
+
+  make(item) {
+    if (item.kind === "day") return h("li", { class: "day", role: "separator" }, h("span", {}, item.label));
+    if (item.kind === "pending") return makePending(item.pending, this.deeds);
+    const element = makeMessage(item, this.world, this.deeds);
+    if (item.live) element.classList.add("arrives");
+    return element;
+  }
+
+  patch(old, item) {
+    if (item.kind === "message") patchMessage(old, item, this.world, this.deeds);
+    else if (item.kind === "pending") patchPending(old, item.pending, this.deeds);
+    else return false;
+    return true;
+  }
+
+  scrolled() {
+    this.atEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 48;
+    this.later.hidden = this.atEnd;
+  }
+
+  toEnd(behavior = "instant") {
+    this.box.scrollTo({ top: this.box.scrollHeight, behavior });
+  }
+
+  jump(id) {
+    const element = this.list.querySelector(`[data-message-id="${CSS.escape(id)}"]`);
+    if (!element) return;
+    element.scrollIntoView({ block: "center", behavior: "smooth" });
+    element.classList.remove("pointed");
+    requestAnimationFrame(() => element.classList.add("pointed"));
+  }
+
+  /** One message at a time is a stop of the Tab key; the arrows walk among them. */
+  rove() {
+    const all = [...this.list.querySelectorAll(".message")];
+    if (!all.some((each) => each.tabIndex === 0)) all.at(-1)?.setAttribute("tabindex", "0");
+  }
+
+  walk(event) {
+    if (!event.target.classList.contains("message")) return;
+    const step = { ArrowUp: "previousElementSibling", ArrowDown: "nextElementSibling" }[event.key];
+    if (step) {
+      let next = event.target[step];
+      while (next && !next.classList.contains("message")) next = next[step];
+      if (!next) return;
+      event.target.tabIndex = -1;
+      next.tabIndex = 0;
+      next.focus();
+      event.preventDefault();
+    } else if (event.key === "ContextMenu" || (event.shiftKey && event.key === "F10")) {
+      event.preventDefault();
+      event.target.querySelector(".toolbar .more")?.click();
+    }
+  }
+}
+
+/** Messages in order become days, heads and bodies; what was not there before is live. */
+function arrange(messages, seen, turned) {
+  const items = [];
+  let before = null;
+  for (const message of messages) {
+    const when = new Date(message.timestamp);
+    const newDay = !before || !sameDay(new Date(before.timestamp), when);
+    if (newDay) items.push({ kind: "day", key: `day-${when.toDateString()}`, label: day(when) });
+    const follows = !newDay && before.author.id === message.author.id && when - new Date(before.timestamp) < TOGETHER
+      && !message.message_reference && !message.interaction_metadata && !message.interaction;
+    const live = !turned && !seen.has(message.id);
+    items.push({ kind: "message", key: message.id, message, first: !follows, live });
+    before = message;
+  }
+  for (const message of messages) seen.add(message.id);
+  return items;
+}
