@@ -48,7 +48,8 @@ def backup(source: Path, target: Path) -> Copy:
 def restore(copy: Path, target: Path) -> Copy:
     """Puts `copy` in the place of the database `target`, whose files stay beside it as `….before-restore`.
 
-    The bot must not be running. A copy of an older version is migrated at the next start. Raises Misconfigured.
+    The bot must not be running. A copy of an older version is migrated at the next start.
+    Raises Misconfigured.
     """
     found = inspect(copy)
     part = target.with_name(target.name + ".part")
@@ -74,9 +75,10 @@ def inspect(file: Path) -> Copy:
         raise Misconfigured("There is no file {file}.", file=str(file))
     try:
         with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            faults = [row[0] for row in database.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
-            faults += [f"{row[0]} refers to a missing {row[2]}" for row in database.execute("PRAGMA foreign_key_check")]
-            tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            faults = [text for (text,) in database.execute("PRAGMA integrity_check(3)") if text != "ok"]
+            for table, _, missing, _ in database.execute("PRAGMA foreign_key_check"):
+                faults.append(f"{table} refers to a missing {missing}")
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
             if faults or "jobs" not in tables:
                 raise sqlite3.DatabaseError("; ".join(faults[:3]) or "it holds no jobs table")
             jobs = database.execute("SELECT count(*) FROM jobs").fetchone()[0]

@@ -10,18 +10,27 @@ from statistics import median
 from typing import Any
 
 from sqlalchemy import (
-    Connection, Select, bindparam, delete, exists, func, insert, literal, or_, select, tuple_, update,
+    Connection,
+    Select,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
 )  # fmt: skip
 from sqlalchemy.exc import IntegrityError
 
 from db.migrate import upgrade
-from db.people import People
+from db.people import NEW, People
 from db.rows import JOBS, changes_of, clip_of, job_of, values_of
 from db.store import Store, address
 from db.tables import ClipRow, Favourite, Guild, JobRow, Tally, User
 from gen.job import BEFORE, ENDED, Clip, Job, State
 
-#: The clips of a recipe that its pace is the median of: enough for a calm figure, few enough to follow changes.
+#: A recipe's pace is the median of so many clips: a calm figure that still follows changes.
 LATELY = 30
 
 UNFINISHED = tuple(state.value for state in State if state not in ENDED)
@@ -37,7 +46,9 @@ class Ledger:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, where: str | Path, *, clock: Callable[[], float] = time.time) -> AsyncIterator[Ledger]:
+    async def open(
+        cls, where: str | Path, *, clock: Callable[[], float] = time.time
+    ) -> AsyncIterator[Ledger]:
         """The ledger in the SQLite file or at the URL `where`, brought up to date. Raises Misconfigured."""
         url = address(where)
         await upgrade(url)
@@ -80,9 +91,7 @@ class Ledger:
 
     async def unfinished(self) -> Sequence[Job]:
         """Jobs WAITING, RUNNING or MADE, oldest first."""
-        return await self._many(
-            JOBS.where(JobRow.state.in_(UNFINISHED)).order_by(JobRow.created, JobRow.id)
-        )
+        return await self._many(JOBS.where(JobRow.state.in_(UNFINISHED)).order_by(JobRow.created, JobRow.id))
 
     async def history(
         self,
@@ -169,9 +178,8 @@ FIND = JOBS.where(JobRow.id == bindparam("job"))
 BY_MESSAGE = JOBS.where(
     or_(JobRow.message == bindparam("message"), JobRow.ticket == bindparam("message"))
 ).limit(1)
-TOOK = (
-    select(ClipRow.took).where(ClipRow.recipe == bindparam("recipe")).order_by(ClipRow.made.desc()).limit(LATELY)
-)
+LATEST = select(ClipRow.took).order_by(ClipRow.made.desc()).limit(LATELY)
+TOOK = LATEST.where(ClipRow.recipe == bindparam("recipe"))
 TICKET = update(JobRow).where(JobRow.id == bindparam("job")).values(ticket=bindparam("ticket"))
 RECORD = {
     state: update(JobRow).where(
@@ -180,22 +188,15 @@ RECORD = {
     for state in State
 }
 CLIP = update(ClipRow).where(ClipRow.job_id == bindparam("job"))
-NEW = {
-    table: insert(table).from_select(
-        ["id", "since", column],
-        select(bindparam("new", type_=table.id.type), bindparam("now", type_=table.since.type),
-               literal({}, type_=getattr(table, column).type))
-        .where(~exists().where(table.id == bindparam("new"))),
-    )
-    for table, column in ((User, "preferences"), (Guild, "settings"))
-}  # fmt: skip
-PARENT = select(JobRow.id).where(JobRow.id == bindparam("wanted")).scalar_subquery()
+PARENT = select(JobRow.id).where(JobRow.id == bindparam("parent"))
 
 
 def _add(connection: Connection, values: dict[str, Any], now: float) -> None:
     connection.execute(NEW[User], {"new": values["user_id"], "now": now})
     if values["guild_id"] is not None:
         connection.execute(NEW[Guild], {"new": values["guild_id"], "now": now})
+    if values["parent"] is not None:
+        values = {**values, "parent": connection.scalar(PARENT, {"parent": values["parent"]})}
     connection.execute(insert(JobRow), values)
 
 

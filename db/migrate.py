@@ -70,8 +70,8 @@ def _save(file: Path, copy: Path) -> None:
 def _refusal(file: Path, found: str | None, error: Exception) -> Misconfigured:
     if "Can't locate revision" in str(error):
         return Misconfigured(
-            "The database {file} was written by a newer version (revision {revision}): update Zoetrope, or put "
-            "a backup of this version in its place.",
+            "The database {file} was written by a newer version (revision {revision}): update Zoetrope, "
+            "or put a backup of this version in its place.",
             file=str(file), revision=found,
         )  # fmt: skip
     reason = str(error.orig if isinstance(error, DBAPIError) else error)

@@ -16,7 +16,7 @@ IDS = ("user", "guild", "channel")
 KNOWN = frozenset(field.name for field in fields(Asker)) - set(IDS)
 
 #: A job with its clip. Columns, not entities: ten thousand rows load in a third of the time.
-JOBS: Select[Any] = select(
+JOBS: Select[*tuple[Any, ...]] = select(
     JobRow.id, JobRow.request, JobRow.asker, JobRow.user_id, JobRow.guild_id, JobRow.channel_id,
     JobRow.words, JobRow.parent, JobRow.state, JobRow.attempts, JobRow.created, JobRow.started, JobRow.ended,
     JobRow.ticket, JobRow.message, JobRow.failure, ClipRow.clip,

@@ -25,8 +25,9 @@ BATCH = 256
 #: Reads at a time. They share one interpreter, so that more would only take turns more often.
 READERS = 3
 
-#: A commit survives a power loss, not only the end of the process.
-FULL = "synchronous = FULL"
+FULL = "synchronous = FULL"  # a commit survives a power loss
+NORMAL = "synchronous = NORMAL"  # it survives the end of the process
+KEYS = "foreign_keys = ON"
 
 #: Milliseconds that a write waits for another process, such as a backup or a person's own SQL.
 PATIENCE = 10_000
@@ -51,8 +52,8 @@ class Store:
         self.url = url
         self.commits = 0  # since the start, to be measured
         self._readers = lane(url, begin="BEGIN", pragmas=("query_only = ON",), size=READERS)
-        self._writer = lane(url, begin="BEGIN IMMEDIATE", pragmas=(FULL, "foreign_keys = ON"))
-        self._hasty = lane(url, begin="BEGIN IMMEDIATE", pragmas=("synchronous = NORMAL", "foreign_keys = ON"))
+        self._writer = lane(url, begin="BEGIN IMMEDIATE", pragmas=(KEYS, FULL))
+        self._hasty = lane(url, begin="BEGIN IMMEDIATE", pragmas=(KEYS, NORMAL))
         self._queue: asyncio.Queue[_Write | None] = asyncio.Queue()
         self._closed = False
 
@@ -83,8 +84,8 @@ class Store:
         """What `deed` returns, once it is durable; whatever it raises undoes it alone.
 
         `deed` runs in a thread, and perhaps twice, the first time undone. A caller that is cancelled has
-        written all the same. A write that is not `lasting` outlives the process, but perhaps not a power loss;
-        it does not wait for the disk. Raises Misconfigured.
+        written all the same. A write that is not `lasting` does not wait for the disk: it outlives the
+        process, but perhaps not a power loss. Raises Misconfigured.
         """
         if self._closed:
             raise RuntimeError("the database is closed")
