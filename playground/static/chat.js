@@ -68,7 +68,8 @@ class Page {
       event.preventDefault();
       deep = 0;
       sign.hidden = true;
-      this.composer.takeFiles([...event.dataTransfer.files]);
+      const option = event.target.closest?.(".option")?.dataset.option;
+      this.composer.takeFiles([...event.dataTransfer.files], option);
     });
   }
 

@@ -114,8 +114,9 @@ export class Composer {
     if (this.form.contains(document.activeElement) || document.activeElement === document.body) this.text.focus();
   }
 
-  takeFiles(files) {
-    const rest = this.strip.open ? this.strip.takeFiles(files) : files;
+  /** `option` is the one that they were dropped on, if any. */
+  takeFiles(files, option) {
+    const rest = this.strip.open ? this.strip.takeFiles(files, option) : files;
     if (this.strip.open && rest.length) this.deeds.warn("This command takes no more files.");
     if (this.strip.open) return;
     this.files.push(...rest);

@@ -54,7 +54,7 @@ export function icon(name) {
 export function avatar(user, size = "") {
   const name = user?.global_name || user?.username || "?";
   let hue = 0;
-  for (const letter of name) hue = (hue * 31 + letter.codePointAt(0)) % 360;
+  for (const letter of name) hue = (hue * 55 + letter.codePointAt(0) * 11) % 360;
   const initials = [...name].slice(0, 1).join("").toUpperCase();
   return h("span", { class: `avatar ${size} ${user?.bot ? "of-bot" : ""}`, style: { "--hue": String(hue) },
     "aria-hidden": "true" }, user?.bot ? drum() : initials);

@@ -68,7 +68,7 @@ function picture(file) {
 }
 
 function card(file) {
-  return h("a", { class: "file", href: file.url, download: file.filename, target: "_blank", rel: "noreferrer noopener" },
+  return h("a", { class: "card", href: file.url, download: file.filename, target: "_blank", rel: "noreferrer noopener" },
     icon("file"), h("span", {}, h("b", {}, file.filename), h("small", {}, sizeOf(file.size ?? 0))));
 }
 

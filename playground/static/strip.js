@@ -129,8 +129,10 @@ export class Strip {
   }
 
   /** Files that were dropped or pasted go to the attachments still empty, optional ones too; gives the rest. */
-  takeFiles(files) {
+  takeFiles(files, onto) {
     const rest = [...files];
+    const aimed = this.fields.find((each) => each.option.name === onto && each.option.type === ATTACHMENT);
+    if (aimed && rest.length) aimed.put(rest.shift());
     const empty = () => this.fields.find((each) => each.option.type === ATTACHMENT && !each.file);
     const unused = () => this.entry.options.find((each) => each.type === ATTACHMENT
       && !this.fields.some((one) => one.option === each));
