@@ -53,7 +53,7 @@ def in_guild(guild: Guild, member: Member, roles: Iterable[Role]) -> int:
 
 
 def in_channel(base: int, channel: Channel, guild: Guild, member: Member) -> int:
-    """Permissions with the channel's overwrites, in Discord's order: @everyone, roles together, the member."""
+    """Permissions with the channel's overwrites, in Discord's order: @everyone, all roles, the member."""
     if base & Can.ADMINISTRATOR:
         return ALL
     allow = deny = 0

@@ -176,4 +176,6 @@ class Interaction(Record):
     trigger: Json | None = None
 
 
-KINDS: tuple[type[Record], ...] = (User, Role, Member, Guild, Channel, Attachment, Message, Command, Interaction)
+KINDS: tuple[type[Record], ...] = (
+    User, Role, Member, Guild, Channel, Attachment, Message, Command, Interaction,
+)  # fmt: skip

@@ -9,12 +9,13 @@ What a page needs of it: `snapshot(user_id)` for the start, `subscribe(user_id)`
 import asyncio
 import secrets
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from playground import shape
 from playground.events import Event, Subscription
+from playground.interactions import Interactions
 from playground.links import Links
 from playground.permissions import ALL, DIRECT, EVERYONE, Can, in_channel, in_guild
 from playground.records import (
@@ -36,8 +37,10 @@ from playground.records import (
     User,
 )
 from playground.refusal import Refusal
-from playground.snowflake import Snowflakes
+from playground.snowflake import Snowflakes, seconds
 from playground.store import Store
+
+T = TypeVar("T")
 
 
 class World:
@@ -69,12 +72,14 @@ class World:
         # By channel, its messages' ids in order.
         self.history: defaultdict[int, dict[int, None]] = defaultdict(dict)
         self._ears: list[Callable[[Event], None]] = []
+        self._waiting: list[asyncio.Future[None]] = []
         self._read()
         self.token = store.fact("token", "playground." + secrets.token_urlsafe(24))
         self.links = Links(store.fact("secret", secrets.token_hex(32)), clock)
         self.application_id = self.bot_id = int(store.fact("bot_id", str(self.ids.next())))
         if self.bot_id not in self.users:
             self.keep(User(self.bot_id, "zoetrope", bot=True))
+        self.asked = Interactions(self)
 
     # What is kept
 
@@ -98,6 +103,7 @@ class World:
                     self.ids.skip_past(key)
         for message_id in sorted(self.messages):
             self.history[self.messages[message_id].channel_id][message_id] = None
+        self._nonced = deque((one for one in sorted(self.messages) if self.messages[one].nonce), 1000)
 
     def keep(self, *records: Record) -> None:
         """Puts new or changed records on disk and in memory; tells nobody."""
@@ -105,6 +111,7 @@ class World:
         for record in records:
             shelf, key = self._shelf(record)
             shelf[key] = record
+        self.stir()
 
     def forget(self, *records: Record) -> None:
         self.store.drop(*records)
@@ -122,6 +129,26 @@ class World:
     def tell(self, event: Event) -> None:
         for ear in tuple(self._ears):
             ear(event)
+        self.stir()
+
+    def stir(self) -> None:
+        """Something changed: those who wait in `until` look again."""
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def until(self, predicate: Callable[[], T], timeout: float = 10.0) -> T:
+        """Waits until `predicate` gives something true, and gives that; looks again at every change.
+
+        On the world's loop only. TimeoutError after `timeout` seconds.
+        """
+        async with asyncio.timeout(timeout):
+            while not (found := predicate()):
+                future = asyncio.get_running_loop().create_future()
+                self._waiting.append(future)
+                await future
+        return found
 
     def subscribe(self, user_id: int) -> Subscription:
         """What this person's client is told from now on: `async for event in ...: event["t"], event["d"]`.
@@ -186,7 +213,7 @@ class World:
             "guilds": guilds,
             "dms": [shape.channel(self, one) for one in seen if one.type == DIRECT_CHANNEL],
             "commands": [shape.command(self, one) for one in self.commands.values()],
-            "messages": {str(one.id): self._last(one.id, user_id, limit) for one in seen},
+            "messages": {str(one.id): self.last(one.id, user_id, limit) for one in seen},
             "pending": [
                 shape.asked(one)
                 for one in self.interactions.values()
@@ -194,7 +221,7 @@ class World:
             ],
         }
 
-    def _last(self, channel_id: int, viewer: int, limit: int) -> list[Json]:
+    def last(self, channel_id: int, viewer: int, limit: int) -> list[Json]:
         visible = [self.messages[one] for one in self.history[channel_id]]
         visible = [one for one in visible if one.only in (None, viewer)]
         return [shape.message(self, one, viewer) for one in visible[-limit:]]
@@ -239,6 +266,17 @@ class World:
             raise Refusal(10008)
         return found
 
+    def by_nonce(self, nonce: str) -> Message | None:
+        """The bot's message that carried this nonce in the last minutes."""
+        since = self.clock() - self.nonce_lives
+        for message_id in reversed(self._nonced):
+            message = self.messages.get(message_id)
+            if seconds(message_id) < since:
+                return None
+            if message is not None and message.nonce == nonce:
+                return message
+        return None
+
     def post(self, message: Message, *files: tuple[Attachment, bytes]) -> Message:
         """A new message, with its files' bytes, kept and told."""
         for file, data in files:
@@ -248,6 +286,8 @@ class World:
             channel.last_message_id = message.id
         self.keep(*(file for file, _ in files), message, channel)
         self.history[message.channel_id][message.id] = None
+        if message.nonce is not None:
+            self._nonced.append(message.id)
         self._tell_message("MESSAGE_CREATE", message)
         return message
 

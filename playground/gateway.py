@@ -1,0 +1,438 @@
+"""The websocket: who is connected, what each session is told, and how a connection is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import zlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from playground import shape
+from playground.events import Event
+from playground.home import AtHome, at_home
+from playground.journal import Journal
+from playground.records import Json
+from playground.world import World
+
+DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, VOICE, RESUME, RECONNECT, MEMBERS, INVALID, HELLO, ACK = (
+    0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11,
+)  # fmt: skip
+GUILDS, MEMBERS_INTENT, CONTENT = 1 << 0, 1 << 1, 1 << 15
+PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15
+ALL_INTENTS = (1 << 26) - 1
+# By the beginning of an event's name: the intent in a guild, and in private.
+GATES: tuple[tuple[str, int, int], ...] = (
+    ("MESSAGE_REACTION", 1 << 10, 1 << 13),
+    ("MESSAGE", 1 << 9, 1 << 12),
+    ("TYPING", 1 << 11, 1 << 14),
+    ("GUILD_MEMBER", MEMBERS_INTENT, 0),
+    ("GUILD", GUILDS, 0),
+    ("CHANNEL", GUILDS, 1 << 12),
+    ("THREAD", GUILDS, 0),
+)
+WORDS = {
+    4001: "Unknown opcode.", 4002: "Error while decoding payload.", 4003: "Not authenticated.",
+    4004: "Authentication failed.", 4005: "Already authenticated.", 4007: "Invalid `seq`.",
+    4009: "Session timed out.", 4010: "Invalid shard.", 4012: "Invalid API version.",
+    4013: "Invalid intent(s).", 4014: "Disallowed intent(s).",
+}  # fmt: skip
+MOST_BYTES, MOST_KEPT = 4096, 10_000
+
+
+class Session:
+    """One identified client: what it may hear, what it was told, and its connection while it has one."""
+
+    def __init__(self, shard: tuple[int, int], intents: int) -> None:
+        self.id = secrets.token_hex(16)
+        self.shard = shard
+        self.intents = intents
+        self.sequence = 0
+        self.sent: deque[tuple[int, str]] = deque(maxlen=MOST_KEPT)
+        self.line: Line | None = None
+        self.lost: asyncio.TimerHandle | None = None
+
+    def hears(self, event: Event) -> bool:
+        number, count = self.shard
+        if event.guild_id is None:
+            if number != 0 and event.only is None:
+                return False
+        elif (event.guild_id >> 22) % count != number:
+            return False
+        for start, in_guild, direct in GATES:
+            if event.name.startswith(start):
+                return bool(self.intents & (direct if event.guild_id is None else in_guild))
+        return True
+
+    def dispatch(self, name: str, data: Json) -> None:
+        self.sequence += 1
+        text = json.dumps({"op": DISPATCH, "t": name, "s": self.sequence, "d": data})
+        self.sent.append((self.sequence, text))
+        if self.line is not None:
+            self.line.put(text)
+
+
+class Line:
+    """One websocket and what waits to be sent on it."""
+
+    def __init__(self, ws: web.WebSocketResponse, request: web.Request, squeeze: Squeeze | None) -> None:
+        self.ws = ws
+        self.request = request
+        self.squeeze = squeeze
+        self.session: Session | None = None
+        self.heard = asyncio.get_running_loop().time()
+        self._queue: asyncio.Queue[str | int] = asyncio.Queue()
+
+    def put(self, payload: str | Json) -> None:
+        self._queue.put_nowait(payload if isinstance(payload, str) else json.dumps(payload))
+
+    def end(self, code: int) -> None:
+        """Closes with a code, after what was put before."""
+        self._queue.put_nowait(code)
+
+    def cut(self) -> None:
+        """Cuts the connection: no close frame."""
+        if self.request.transport is not None:
+            self.request.transport.abort()
+
+    async def write(self, open: asyncio.Event) -> None:
+        """Sends what is put, while `open` is set."""
+        while not self.ws.closed:
+            item = await self._queue.get()
+            await open.wait()
+            if isinstance(item, int):
+                await self.ws.close(code=item, message=WORDS.get(item, "").encode())
+            elif self.squeeze is None:
+                await self.ws.send_str(item)
+            else:
+                await self.ws.send_bytes(self.squeeze(item.encode()))
+
+
+Squeeze = Callable[[bytes], bytes]
+
+
+def squeeze(name: str) -> Squeeze | None:
+    """The transport compression a client asked for: each message ends with a flush."""
+    if name == "zlib-stream":
+        stream = zlib.compressobj()
+        return lambda data: stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH)
+    if name == "zstd-stream":
+        return _zstd()
+    return None
+
+
+def _zstd() -> Squeeze:
+    try:
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14 has it
+    except ImportError:
+        import zstandard  # type: ignore[import-not-found,unused-ignore]  # a client that asks has it
+
+        writer = zstandard.ZstdCompressor().compressobj()
+        block = zstandard.COMPRESSOBJ_FLUSH_BLOCK
+        return lambda data: bytes(writer.compress(data) + writer.flush(block))
+    packer = zstd.ZstdCompressor()
+    return lambda data: bytes(packer.compress(data, packer.FLUSH_BLOCK))
+
+
+class Gateway(AtHome):
+    """All sessions of the bot's token. Every session gets every event that its intents and shard let in.
+
+    heartbeat: seconds between beats that clients are told. patience: how long one may be late at least.
+    session_lives: how long a lost connection may be resumed, in seconds.
+    """
+
+    def __init__(self, world: World, journal: Journal) -> None:
+        self.world = world
+        self.journal = journal
+        self.url = ""
+        self.shards = 1
+        self.heartbeat = 41.25
+        self.patience = 5.0
+        self.session_lives = 120.0
+        self.sessions: dict[str, Session] = {}
+        self.lines: set[Line] = set()
+        self.identifies = 0
+        self.resumes = 0
+        self.longest_gap = 0.0
+        self._twice = 0
+        self._open: asyncio.Event | None = None
+        world.listen(self._hear)
+
+    @property
+    def connected(self) -> int:
+        """How many sessions have a connection."""
+        return sum(one.line is not None for one in self.sessions.values())
+
+    # What happens in the world
+
+    def _hear(self, event: Event) -> None:
+        if not event.bot or not self.sessions or not self._may_hear(event):
+            return
+        whole: Json | None = None
+        twice, self._twice = self._twice > 0, max(self._twice - 1, 0)
+        for session in list(self.sessions.values()):
+            if session.hears(event):
+                whole = event.shape(self.world.bot_id) if whole is None else whole
+                data = whole if session.intents & CONTENT else self._without_content(event.name, whole)
+                for _ in range(2 if twice else 1):
+                    session.dispatch(event.name, data)
+        self.journal.add("event", f"{event.name} {json.dumps(whole)[:160]}")
+
+    def _may_hear(self, event: Event) -> bool:
+        world = self.world
+        if event.guild_id is not None and (event.guild_id, world.bot_id) not in world.members:
+            return False
+        if event.channel_id is None or event.only is not None:
+            return True
+        return bool(world.permissions(world.bot_id, event.channel_id))
+
+    def _without_content(self, name: str, body: Json) -> Json:
+        """Others' words are hidden without the intent, unless they are said in private or name the bot."""
+        bot = str(self.world.bot_id)
+        if name not in ("MESSAGE_CREATE", "MESSAGE_UPDATE") or "guild_id" not in body:
+            return body
+        if body["author"]["id"] == bot or any(one["id"] == bot for one in body["mentions"]):
+            return body
+        return {**body, "content": "", "embeds": [], "attachments": [], "components": []}
+
+    # One connection
+
+    async def connect(self, request: web.Request) -> web.WebSocketResponse:
+        """Serves one websocket from hello to its end."""
+        ws = web.WebSocketResponse(max_msg_size=1 << 20)
+        await ws.prepare(request)
+        line = Line(ws, request, squeeze(request.query.get("compress", "")))
+        self.lines.add(line)
+        self._open = self._open or _set_event()
+        writer = asyncio.create_task(line.write(self._open), name="gateway writer")
+        watcher = asyncio.create_task(self._watch(line), name="gateway heartbeats")
+        try:
+            line.put({"op": HELLO, "d": {"heartbeat_interval": round(self.heartbeat * 1000), "_trace": []}})
+            if request.query.get("v") != "10":
+                line.end(4012)
+            await self._listen(line)
+        finally:
+            self._lose(line)
+            for task in (writer, watcher):
+                task.cancel()
+            await asyncio.gather(writer, watcher, return_exceptions=True)
+        return ws
+
+    async def _listen(self, line: Line) -> None:
+        async for message in line.ws:
+            if message.type is not WSMsgType.TEXT or len(message.data) > MOST_BYTES:
+                line.end(4002)
+                continue
+            try:
+                payload = json.loads(message.data)
+                op, data = payload["op"], payload.get("d")
+            except (ValueError, KeyError, TypeError):
+                line.end(4002)
+                continue
+            self._take(line, op, data)
+
+    def _take(self, line: Line, op: int, data: Any) -> None:
+        if op == HEARTBEAT:
+            now = asyncio.get_running_loop().time()
+            if line.session is not None:
+                self.longest_gap = max(self.longest_gap, now - line.heard)
+            line.heard = now
+            line.put({"op": ACK})
+        elif op == IDENTIFY:
+            self._identify(line, data)
+        elif op == RESUME:
+            self._resume(line, data)
+        elif line.session is None:
+            line.end(4003)
+        elif op not in (PRESENCE, VOICE, MEMBERS):
+            line.end(4001)
+        elif op == MEMBERS:
+            self._chunk(line.session, data)
+
+    def _identify(self, line: Line, data: Json) -> None:
+        shard = tuple(data.get("shard") or (0, 1))
+        intents = int(data.get("intents", -1))
+        refused = (
+            4005 if line.session is not None
+            else 4004 if data.get("token") != self.world.token
+            else 4010 if len(shard) != 2 or not 0 <= shard[0] < shard[1]
+            else 4013 if not 0 <= intents <= ALL_INTENTS
+            else 4014 if intents & PRIVILEGED & ~self.world.privileged
+            else 0
+        )  # fmt: skip
+        if refused:
+            self.journal.add("gateway", f"identify refused: {refused} {WORDS[refused]}")
+            line.end(refused)
+            return
+        self.identifies += 1
+        session = Session((shard[0], shard[1]), intents)
+        self.sessions[session.id] = session
+        self._join(line, session)
+        self.journal.add("gateway", f"identified shard {shard} intents {intents:b}")
+        self._ready(session)
+
+    def _ready(self, session: Session) -> None:
+        world = self.world
+        number, count = session.shard
+        own = [
+            guild
+            for guild in world.guilds.values()
+            if (guild.id, world.bot_id) in world.members and (guild.id >> 22) % count == number
+        ]
+        user = shape.user(world.users[world.bot_id])
+        session.dispatch(
+            "READY",
+            {
+                "v": 10,
+                "user": user | {"verified": True, "mfa_enabled": False, "email": None},
+                "guilds": [{"id": str(guild.id), "unavailable": True} for guild in own],
+                "session_id": session.id,
+                "resume_gateway_url": self.url,
+                "shard": list(session.shard),
+                "application": {"id": str(world.application_id), "flags": 0},
+                "session_type": "normal",
+                "private_channels": [],
+                "relationships": [],
+                "user_settings": {},
+            },
+        )
+        for guild in own if session.intents & GUILDS else ():
+            session.dispatch("GUILD_CREATE", shape.guild(world, guild))
+
+    def _resume(self, line: Line, data: Json) -> None:
+        if data.get("token") != self.world.token:
+            line.end(4004)
+            return
+        session = self.sessions.get(str(data.get("session_id")))
+        sequence = int(data.get("seq") or 0)
+        if session is not None and sequence > session.sequence:
+            line.end(4007)
+            return
+        oldest = session.sent[0][0] if session is not None and session.sent else 1
+        if session is None or sequence < oldest - 1:
+            self.journal.add("gateway", "resume of an unknown session")
+            line.put({"op": INVALID, "d": False})
+            return
+        missed = [text for number, text in session.sent if number > sequence]
+        self.resumes += 1
+        self.journal.add("gateway", f"resumed after {sequence}, {len(missed)} events replayed")
+        self._join(line, session)
+        for text in missed:
+            line.put(text)
+        session.dispatch("RESUMED", {"_trace": []})
+
+    def _join(self, line: Line, session: Session) -> None:
+        if session.line is not None:
+            session.line.session = None
+            session.line.end(4000)
+        if session.lost is not None:
+            session.lost.cancel()
+        line.session, session.line = session, line
+        self.world.set_bot_online(True)
+
+    def _chunk(self, session: Session, data: Json) -> None:
+        guild_id = int(data["guild_id"])
+        wanted = {int(one) for one in data.get("user_ids") or []}
+        found = [
+            shape.member(self.world, one)
+            for (place, user_id), one in self.world.members.items()
+            if place == guild_id and (not wanted or user_id in wanted)
+        ]
+        body = {"guild_id": str(guild_id), "members": found, "chunk_index": 0, "chunk_count": 1}
+        session.dispatch("GUILD_MEMBERS_CHUNK", body | {"nonce": data.get("nonce"), "not_found": []})
+
+    async def _watch(self, line: Line) -> None:
+        """Closes with 4009 a connection whose heart stopped."""
+        loop = asyncio.get_running_loop()
+        while True:
+            limit = max(self.heartbeat * 1.5, self.patience)
+            await asyncio.sleep(max(line.heard + limit - loop.time(), 0.01))
+            if loop.time() - line.heard > limit:
+                self.journal.add("gateway", "4009 no heartbeat")
+                line.end(4009)
+                return
+
+    def _lose(self, line: Line) -> None:
+        self.lines.discard(line)
+        session, line.session = line.session, None
+        if session is None:
+            return
+        session.line = None
+        if line.ws.close_code in (1000, 1001):
+            self._forget(session)
+        else:
+            loop = asyncio.get_running_loop()
+            session.lost = loop.call_later(self.session_lives, self._forget, session)
+        self.journal.add("gateway", f"a connection ended with {line.ws.close_code}")
+        self.world.set_bot_online(self.connected > 0)
+
+    def _forget(self, session: Session) -> None:
+        if session.lost is not None:
+            session.lost.cancel()
+        self.sessions.pop(session.id, None)
+
+    # Bad days
+
+    @at_home
+    async def cut(self) -> None:
+        """Every connection is lost without a close frame; sessions can be resumed."""
+        for line in tuple(self.lines):
+            line.cut()
+
+    @at_home
+    async def close(self, code: int) -> None:
+        """Closes every connection with a code; 4004 and the like end the bot."""
+        for line in tuple(self.lines):
+            line.end(code)
+
+    @at_home
+    async def reconnect(self) -> None:
+        """Op 7: the client is asked to come again and resume."""
+        for line in tuple(self.lines):
+            line.put({"op": RECONNECT, "d": None})
+
+    @at_home
+    async def invalidate(self, *, resumable: bool = False) -> None:
+        """Op 9: the session is invalid; not resumable means that it is gone, with all it missed."""
+        for line in tuple(self.lines):
+            if line.session is not None and not resumable:
+                self._forget(line.session)
+                line.session.line, line.session = None, None
+            line.put({"op": INVALID, "d": resumable})
+
+    @at_home
+    async def duplicate(self, times: int = 1) -> None:
+        """The next `times` events are told twice."""
+        self._twice = times
+
+    @at_home
+    async def silence(self, on: bool = True) -> None:
+        """Nothing is sent any more, acknowledgements of heartbeats included, until switched off."""
+        self._open = self._open or _set_event()
+        if on:
+            self._open.clear()
+        else:
+            self._open.set()
+
+    @at_home
+    async def revoke(self) -> None:
+        """The bot's token is no longer good: 4004 on the gateway, 401 everywhere."""
+        self.world.token = "revoked"  # noqa: S105 -- no client can hold it: real ones begin otherwise
+        for line in tuple(self.lines):
+            line.end(4004)
+
+    async def stop(self) -> None:
+        for session in list(self.sessions.values()):
+            self._forget(session)
+        for line in tuple(self.lines):
+            await line.ws.close(code=1001)
+
+
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event

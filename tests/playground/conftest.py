@@ -1,0 +1,96 @@
+"""A real discord.py client on a real playground: nothing between them is replaced."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import discord
+import pytest
+import yarl
+from discord import app_commands
+
+from playground.server import Playground
+
+
+class Bot(discord.AutoShardedClient):
+    """A small bot; tests hang their handlers on it before it starts."""
+
+    def __init__(self, intents: discord.Intents) -> None:
+        super().__init__(
+            intents=intents, allowed_mentions=discord.AllowedMentions.none(), guild_ready_timeout=0.01
+        )
+        self.tree = app_commands.CommandTree(self)
+        self.heard: list[tuple[str, Any]] = []
+        self.swallowed: list[str] = []
+
+    def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
+        self.heard.append((event, args[0] if args else None))
+        super().dispatch(event, *args, **kwargs)
+
+    def count(self, event: str) -> int:
+        return sum(name == event for name, _ in self.heard)
+
+
+class Swallowed(logging.Handler):
+    """What discord.py logs instead of raising."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(logging.Formatter().format(record))
+
+
+def point(place: Playground, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(discord.http.Route, "BASE", place.api)
+    patch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(place.gateway))
+    patch.setattr(discord.Asset, "BASE", place.cdn)
+
+
+@pytest.fixture
+async def place(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Playground]:
+    async with Playground() as place:
+        point(place, monkeypatch)
+        yield place
+
+
+@pytest.fixture
+async def bot(place: Playground) -> AsyncIterator[Bot]:
+    """Not started yet: see `started`. At the end it is closed, and must have swallowed nothing."""
+    intents = discord.Intents(
+        guilds=True, guild_messages=True, guild_reactions=True, dm_messages=True, dm_reactions=True
+    )
+    bot, swallowed = Bot(intents), Swallowed()
+    logging.getLogger("discord").addHandler(swallowed)
+    bot.swallowed = swallowed.texts
+    yield bot
+    await bot.close()
+    logging.getLogger("discord").removeHandler(swallowed)
+    assert not bot.swallowed, "\n".join(bot.swallowed)
+
+
+Start = Callable[[], Any]
+
+
+@pytest.fixture
+async def start(place: Playground, bot: Bot) -> AsyncIterator[Start]:
+    """Logs in, connects, syncs the tree, and returns when the bot is ready."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def go() -> Bot:
+        await bot.login(place.token)
+        await bot.tree.sync()
+        tasks.append(asyncio.create_task(bot.connect(), name="bot"))
+        waiting = asyncio.create_task(bot.wait_until_ready())
+        await asyncio.wait({waiting, tasks[0]}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[0].done():
+            waiting.cancel()
+            tasks[0].result()
+        assert waiting.done()
+        return bot
+
+    yield go
+    await bot.close()
+    await asyncio.gather(*tasks, return_exceptions=True)
