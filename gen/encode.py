@@ -1,0 +1,252 @@
+"""What goes out: frames become an MP4 that plays inline everywhere and fits a byte limit."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from PIL import Image
+
+from gen.errors import EngineError
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
+
+    from gen.models import Pixels
+
+#: Of the limit, what the second pass aims at. x264 may overshoot by most of its rate buffer: an eighth of the
+#: clip keeps even noise within the limit.
+SHARE = 0.94
+THREADS = 2  # fixed: x264's bytes depend on it
+BT709 = 1  # H.273: primaries, transfer and matrix alike
+#: Below these x264 only smears: bits per pixel, and the part of the first pass's bits that may remain.
+LEAST_BITS, LEAST_PART = 0.02, 1 / 12
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+#: Called after each frame with how many of how many are written; it raises when the job was cancelled.
+OnFrame = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """What was written."""
+
+    width: int
+    height: int
+    frames: int
+    fps: int
+    size: int  # bytes
+    note: str = ""  # what was stepped down to fit, in words
+
+
+def write(
+    frames: Pixels,
+    fps: int,
+    file: Path,
+    *,
+    limit: int,
+    about: Mapping[str, Any],
+    step: OnFrame | None = None,
+) -> Film:
+    """Writes `frames` (frames × height × width × 3) as `file` in at most `limit` bytes.
+
+    One pass at constant quality; where that is over the limit, exactly one more at an average bit rate, at a
+    smaller size where the rate would be absurd. `about` is kept as JSON in the comment, its prompt as title.
+    The same frames give the same bytes. Raises EngineError; the file is there whole or not at all.
+    """
+    text = json.dumps(dict(about), ensure_ascii=False, sort_keys=True, default=str)
+    tags = {"title": str(about.get("prompt", ""))[:250], "comment": text}
+    tell = step or (lambda done, total: None)
+    height, width = (side - side % 2 for side in frames.shape[1:3])
+    with _finished(file) as draft:
+        _encode(frames, draft, (width, height), fps, {"crf": "20"}, tags, len(frames), tell)
+        note = ""
+        if draft.stat().st_size > limit:
+            size, rate = _within(limit, draft.stat().st_size, (width, height), len(frames), fps, tags)
+            _encode(frames, draft, size, fps, rate, tags, len(frames), tell)
+            note = _note(size, (width, height))
+            width, height = size
+        _demand(draft, limit)
+    return Film(
+        width=width, height=height, frames=len(frames), fps=fps, size=file.stat().st_size, note=note
+    )  # fmt: skip
+
+
+def fit(source: Path, file: Path, *, limit: int, step: OnFrame | None = None) -> Film:
+    """The clip `source` once more as `file`, in at most `limit` bytes, its parameters kept.
+
+    For a channel that took less than it had promised. Raises EngineError.
+    """
+    tell = step or (lambda done, total: None)
+    with _reading(source) as (container, stream), _finished(file) as draft:
+        count, fps = stream.frames, round(float(stream.average_rate or 24))
+        width, height = stream.width, stream.height
+        tags = {key: container.metadata.get(key, "") for key in ("title", "comment")}
+        size, rate = _within(limit, source.stat().st_size, (width, height), count, fps, tags)
+        _encode(_decoded(container), draft, size, fps, rate, tags, count, tell)
+        _demand(draft, limit)
+    return Film(
+        width=size[0], height=size[1], frames=count, fps=fps, size=file.stat().st_size,
+        note=_note(size, (width, height)),
+    )  # fmt: skip
+
+
+def about(file: Path) -> dict[str, Any]:
+    """The parameters that `write` put into the clip `file`. Raises EngineError."""
+    with _reading(file) as (container, _):
+        try:
+            values = json.loads(container.metadata.get("comment", ""))
+        except ValueError:
+            return {}
+    return values if isinstance(values, dict) else {}
+
+
+def frames(file: Path) -> Pixels:
+    """All frames of the clip `file`: frames × height × width × 3. Raises EngineError."""
+    with _reading(file) as (container, _):
+        return np.stack(list(_decoded(container)))
+
+
+def preview(frame: Pixels, file: Path, *, long: int = 256) -> None:
+    """A small JPEG of one frame; nobody keeps it, so no fsync."""
+    image = Image.fromarray(frame)
+    image.thumbnail((long, long), Image.Resampling.BOX)
+    draft = file.with_name(f".{file.name}")
+    image.save(draft, "JPEG", quality=80)
+    draft.replace(file)
+
+
+def _encode(
+    frames: Iterable[Pixels],
+    file: Path,
+    size: tuple[int, int],
+    fps: int,
+    rate: Mapping[str, str],
+    tags: Mapping[str, str],
+    count: int,
+    tell: OnFrame,
+) -> None:
+    options = {"preset": "veryfast", "threads": str(THREADS), **rate}
+    flags = {"movflags": "+faststart", "fflags": "+bitexact"}
+    with av.open(str(file), "w", format="mp4", container_options=flags) as container:
+        container.metadata.update(tags)
+        stream = container.add_stream("libx264", rate=fps, options=options)
+        _describe(stream, size, fps)
+        for index, pixels in enumerate(frames):
+            container.mux(stream.encode(_yuv(pixels, size, index, stream.codec_context.time_base)))
+            tell(index + 1, count)
+        container.mux(stream.encode(None))
+    with file.open("rb") as done:
+        os.fsync(done.fileno())
+
+
+def _describe(stream: VideoStream, size: tuple[int, int], fps: int) -> None:
+    stream.width, stream.height = size
+    stream.pix_fmt = "yuv420p"
+    context = stream.codec_context
+    context.time_base = Fraction(1, fps)
+    context.gop_size = 5 * fps
+    context.color_primaries = context.color_trc = context.colorspace = BT709
+    context.color_range = ColorRange.MPEG
+
+
+def _yuv(pixels: Pixels, size: tuple[int, int], index: int, base: Fraction | None) -> av.VideoFrame:
+    """One frame in yuv420p by BT.709, of `size`; an odd last row or column is left off."""
+    height, width = (side - side % 2 for side in pixels.shape[:2])
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:height, :width]), format="rgb24")
+    frame = frame.reformat(
+        width=size[0], height=size[1], format="yuv420p",
+        src_color_range=ColorRange.JPEG, dst_color_range=ColorRange.MPEG, dst_colorspace=Colorspace.ITU709,
+        interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP,
+    )  # fmt: skip
+    frame.pts, frame.time_base = index, base
+    return frame
+
+
+def _within(
+    limit: int, first: int, size: tuple[int, int], count: int, fps: int, tags: Mapping[str, str]
+) -> tuple[tuple[int, int], dict[str, str]]:
+    """Size and rate that keep `count` frames, `first` bytes at full quality, within `limit` bytes."""
+    overhead = 1500 + 24 * count + 2 * sum(len(text.encode()) for text in tags.values())
+    bits = max(limit - overhead, limit // 4) * 8 * SHARE
+    width, height = size
+    room = min(bits / (first * 8 * LEAST_PART), bits / (count * width * height * LEAST_BITS), 1.0)
+    scale = room**0.5
+    smaller = (max(16, round(width * scale / 2) * 2), max(16, round(height * scale / 2) * 2))
+    rate = round(bits * fps / count)
+    bounds = {"b": str(rate), "maxrate": str(rate), "bufsize": str(round(bits / 8))}
+    return (smaller if scale < 1 else size), bounds
+
+
+def _note(size: tuple[int, int], full: tuple[int, int]) -> str:
+    if size == full:
+        return "lower quality to fit the channel's file limit"
+    return f"{size[0]} × {size[1]} instead of {full[0]} × {full[1]} to fit the channel's file limit"
+
+
+def _demand(draft: Path, limit: int) -> None:
+    if draft.stat().st_size > limit:
+        raise EngineError(
+            "The clip does not fit into {limit} KiB; ask for a shorter or smaller one.", limit=limit // 1024
+        )
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[tuple[Any, Any]]:
+    try:
+        with av.open(str(file), "r", format="mp4") as container:
+            yield container, container.streams.video[0]
+    except (av.FFmpegError, IndexError) as error:
+        if getattr(error, "errno", None) in _FULL:
+            raise _full() from error
+        raise EngineError("The clip {file} cannot be read.", file=file.name) from error
+
+
+def _decoded(container: Any) -> Iterator[Pixels]:
+    for frame in container.decode(video=0):
+        yield frame.to_ndarray(
+            format="rgb24", src_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.JPEG,
+            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT,
+        )  # fmt: skip
+
+
+@contextmanager
+def _finished(file: Path) -> Iterator[Path]:
+    """A draft beside `file` that takes its name at the end, or goes."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}")
+    try:
+        yield draft
+        draft.replace(file)
+        _sync(file.parent)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _full() from error
+        raise
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """The new name itself survives a power failure."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _full() -> EngineError:
+    return EngineError(
+        "The disk is full; the clip could not be written. The owner of this bot must make room."
+    )
