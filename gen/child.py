@@ -1,0 +1,346 @@
+"""The engine's own process, spoken to in JSON lines: it makes clips, or reads people's files.
+
+    in    {"id", "do": "make", "request", "recipe", "file", "limit"}     only started with mode "engine"
+          {"id", "do": "picture", "file", "name"}                        only started with mode "media"
+          {"id", "do": "fit", "source", "file", "limit"}                 only started with mode "media"
+          {"do": "cancel", "id"}
+    out   {"say": "ready", "pid"}
+          {"say": "progress", "id", "stage", "done", "total", "preview"}
+          {"say": "done", "id", "value"}  {"say": "cancelled", "id"}  {"say": "error", "id", "failure"}
+
+When its input ends, whoever started it is gone: it ends at once, so that no orphan holds the card.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import importlib
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from gen import encode, media
+from gen.errors import EngineDied, EngineError, OutOfMemory, ZoetropeError
+from gen.job import Clip, Failure, Request
+from gen.recipe import Recipe, load
+
+if TYPE_CHECKING:
+    from gen.models import Model, OnStep, Pixels
+
+log = logging.getLogger("gen.child")
+
+Do = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+PREVIEW_EVERY = 2.5  # seconds
+POISONED = 70  # exit code after an error that spoils the device's context
+WRITTEN = 256 * 2**20  # bytes of a file in mode "media"
+_SPOILED = ("CUDA error", "CUDNN_STATUS", "cuDNN error", "CUBLAS_STATUS", "HIP error", "device-side assert")
+
+
+class Cancelled(BaseException):
+    """The job was cancelled; not an Exception, so that no library takes it for a fault of its own."""
+
+
+class Wire:
+    """Commands in, messages out; standard output is left to whatever libraries print, and goes to the log."""
+
+    def __init__(self) -> None:
+        self._out: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        self._in: TextIO = os.fdopen(os.dup(0), "r", encoding="utf-8")
+        os.dup2(2, 1)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.close(null)
+        self._commands: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._stopped: set[int] = set()
+        threading.Thread(target=self._listen, name="wire", daemon=True).start()
+
+    def say(self, what: str, **values: Any) -> None:
+        """Sends one message; with nobody there to read it, ends the process."""
+        try:
+            self._out.write(json.dumps({"say": what, **values}, default=str) + "\n")
+            self._out.flush()
+        except BrokenPipeError:
+            os._exit(0)
+
+    def next(self) -> dict[str, Any]:
+        """The next command, whenever it comes."""
+        return self._commands.get()
+
+    def check(self, number: int) -> None:
+        """Raises Cancelled when the command of that number was cancelled."""
+        if number in self._stopped:
+            raise Cancelled
+
+    def _listen(self) -> None:
+        try:
+            for line in self._in:
+                command = json.loads(line)
+                if command["do"] == "cancel":
+                    self._stopped.add(command["id"])
+                else:
+                    self._commands.put(command)
+        finally:
+            os._exit(0)
+
+
+class Engine:
+    """Keeps one model warm and makes clips with it."""
+
+    def __init__(self, wire: Wire, data: Path, cache: Path, device: str) -> None:
+        self.wire = wire
+        self.data = data
+        self.cache = cache
+        self.device = device
+        self._warm: tuple[dict[str, Any], Model] | None = None
+
+    def make(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """The clip's values. Raises ZoetropeError, Cancelled."""
+        began = time.monotonic()
+        request = Request.from_dict(command["request"])
+        report = Report(self.wire, command["id"], self.data / "previews", Path(command["file"]).stem)
+        frames = self._frames(request, command["recipe"], report)
+        film = self._film(frames, request, command, report)
+        took = round(time.monotonic() - began, 3)
+        return Clip(file=command["file"], took=took, **asdict(film)).to_dict()
+
+    def _frames(self, request: Request, recipe: Mapping[str, Any], report: Report) -> Pixels:
+        """The model's frames, after a second try where memory ran out."""
+        pictures = [self._picture(name) for name in request.images]
+        for _ in range(2):
+            try:
+                return self._model(recipe, report).frames(request, pictures, report.step("making"))
+            except ZoetropeError as error:
+                if not isinstance(error, OutOfMemory):
+                    raise
+                log.warning("out of memory: %s", error)
+            except Exception as error:
+                if not _is_memory(error):
+                    self._warm = None  # who knows what it is in the middle of
+                    raise
+                log.warning("out of memory: %s", error)
+            _collect()  # outside the except block: its traceback holds on to the frames
+        self._free()
+        raise OutOfMemory(
+            "This clip needs more memory than the device has; ask for fewer seconds or a smaller size."
+        )
+
+    def _picture(self, name: str) -> Pixels:
+        try:
+            return media.load(self.data / "pictures" / Path(name).name)
+        except FileNotFoundError as error:
+            raise EngineError("The picture of this clip is gone; attach it again.") from error
+
+    def _film(
+        self, frames: Pixels, request: Request, command: Mapping[str, Any], report: Report
+    ) -> encode.Film:
+        """The frames, interpolated where asked, as a file. Apart from `_frames`: it needs no device."""
+        fps = request.fps
+        if request.smooth > 1 and len(frames) > 1:
+            from gen.models.flow import smooth  # cv2 is loaded where it is wanted only
+
+            frames, fps = smooth(frames, request.smooth), fps * request.smooth
+        step = report.step("encoding")
+        step(0, len(frames), None)
+        return encode.write(
+            frames, fps, self.data / "clips" / Path(command["file"]).name,
+            limit=command["limit"], about=request.to_dict(), step=lambda done, total: step(done, total, None),
+        )  # fmt: skip
+
+    def _model(self, recipe: Mapping[str, Any], report: Report) -> Model:
+        """The recipe's model, loaded unless it is the warm one."""
+        if self._warm and self._warm[0] == recipe:
+            return self._warm[1]
+        self._free()
+        step = report.step("loading")
+        step(0, 1, None)
+        module = importlib.import_module(f"gen.models.{_family(recipe['family'])}")
+        model: Model = module.Model(_recipe(recipe), device=self._device(), cache=self.cache)
+        self._warm = (dict(recipe), model)
+        step(1, 1, None)
+        return model
+
+    def _device(self) -> str:
+        """The device's name in torch's words; a family without torch runs on the processor."""
+        torch = sys.modules.get("torch")
+        if self.device != "auto" or torch is None:
+            return self.device if torch is not None else "cpu"
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+
+    def _free(self) -> None:
+        """Lets the model and all memory of the device go."""
+        self._warm = None
+        _collect()
+
+
+class Report:
+    """Progress of one command: real steps, at times with a small picture."""
+
+    def __init__(self, wire: Wire, number: int, folder: Path, name: str) -> None:
+        self.wire = wire
+        self.number = number
+        self.file = folder / f"{name}.jpg"
+        self._shown = time.monotonic()
+
+    def step(self, stage: str) -> OnStep:
+        """What a model calls after each step; it raises Cancelled."""
+
+        def tell(done: int, total: int, frame: Pixels | None) -> None:
+            self.wire.check(self.number)
+            shown = frame is not None and self._preview(frame)
+            preview = self.file.name if shown else None
+            self.wire.say(
+                "progress", id=self.number, stage=stage, done=done, total=total, preview=preview
+            )  # fmt: skip
+
+        return tell
+
+    def _preview(self, frame: Pixels) -> bool:
+        if time.monotonic() - self._shown < PREVIEW_EVERY:
+            return False
+        self._shown = time.monotonic()
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        encode.preview(frame, self.file)
+        return True
+
+
+class Room:
+    """Reads people's files and refits clips, within limits that the operating system holds."""
+
+    def __init__(self, wire: Wire, data: Path) -> None:
+        self.wire = wire
+        self.data = data
+
+    def picture(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """The picture's values. Raises BadRequest."""
+        _seconds_left(10)
+        raw = (self.data / "incoming" / Path(command["file"]).name).read_bytes()
+        try:
+            return asdict(media.keep(raw, command["name"], self.data / "pictures"))
+        except MemoryError as error:
+            raise media.too_large(command["name"]) from error
+
+    def fit(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """What was written. Raises EngineError, Cancelled."""
+        _seconds_left(300)
+        clips = self.data / "clips"
+        film = encode.fit(
+            clips / Path(command["source"]).name, clips / Path(command["file"]).name,
+            limit=command["limit"], step=lambda done, total: self.wire.check(command["id"]),
+        )  # fmt: skip
+        return asdict(film)
+
+
+def main(settings: Mapping[str, Any]) -> None:
+    """Serves commands until the input ends."""
+    logging.basicConfig(level=settings["log"], format="%(levelname)s %(name)s: %(message)s")
+    wire, data = Wire(), Path(settings["data"])
+    does: dict[str, Do]
+    if settings["mode"] == "media":
+        _limit(settings["memory"])
+        room = Room(wire, data)
+        does = {"picture": room.picture, "fit": room.fit}
+    else:
+        os.nice(5)  # beside a busy processor the bot answers first
+        does = {"make": Engine(wire, data, Path(settings["cache"]), settings["device"]).make}
+    wire.say("ready", pid=os.getpid())
+    while True:
+        command = wire.next()
+        _serve(wire, command, does[command["do"]])
+
+
+def _serve(wire: Wire, command: Mapping[str, Any], do: Do) -> None:
+    """Does one command and says how it ended. A bug is logged with its traceback: a process is a border."""
+    try:
+        value = do(command)
+    except Cancelled:
+        wire.say("cancelled", id=command["id"])
+    except Exception as error:
+        fault = _fault(error)
+        wire.say("error", id=command["id"], failure=asdict(Failure.of(fault)))
+        if isinstance(fault, EngineDied):
+            os._exit(POISONED)
+    else:
+        wire.say("done", id=command["id"], value=value)
+
+
+def _fault(error: Exception) -> ZoetropeError:
+    """`error` in our own words."""
+    if isinstance(error, ZoetropeError):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return EngineError("The disk is full. The owner of this bot must make room.")
+    log.error("a bug", exc_info=error)
+    if _spoiled(error):
+        return EngineDied("The device failed; its engine is started anew.")
+    return EngineError("The engine failed on this clip; the operator's log says why.")
+
+
+def _limit(memory: int) -> None:
+    """Bounds that the operating system holds: address space, size of a file, no core, few open files."""
+    import resource  # where there is one: not on Windows
+
+    for what, most in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_FSIZE, WRITTEN),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 64),
+    ):
+        resource.setrlimit(what, (most, most))
+
+
+def _seconds_left(seconds: int) -> None:
+    """From now on so many seconds of the processor, then the end."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (round(used.ru_utime + used.ru_stime) + seconds, most))
+
+
+def _family(name: str) -> str:
+    """`name`, if there is a file of that name in gen/models/. Raises EngineError."""
+    there = {file.stem for file in (Path(__file__).parent / "models").glob("[a-z]*.py")}
+    if name not in there:
+        raise EngineError("There is no model family {family}.", family=name)
+    return name
+
+
+def _recipe(values: Mapping[str, Any]) -> Recipe:
+    """The recipe that `asdict` took apart."""
+    table = {key: value for key, value in values.items() if key != "name" and value is not None}
+    return load({values["name"]: table}, where="recipes")[values["name"]]
+
+
+def _collect() -> None:
+    """Returns to the device all that nobody holds."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether memory ran out, in Python's or torch's words; torch is not imported to ask."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+
+
+def _spoiled(error: Exception) -> bool:
+    """Whether the device's context is beyond use: any error of CUDA's but out-of-memory."""
+    text = str(error)
+    return type(error).__name__ == "AcceleratorError" or any(words in text for words in _SPOILED)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

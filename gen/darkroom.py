@@ -1,0 +1,133 @@
+"""Where people's files are looked at: a child of its own, poor in memory and time, that may die of them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import unicodedata
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from gen.errors import BadRequest, EngineDied, EngineError
+from gen.host import Child, safe
+from gen.job import Clip, Failure, Picture
+
+log = logging.getLogger(__name__)
+
+START = 30.0  # seconds a child may take to be ready
+LETTERS = 40  # of a file's name, shown
+_MARKS = frozenset("*_~|`<>[](){}@#\\/:\"'")  # Discord reads these
+
+
+class Darkroom:
+    """`gen.ports.Darkroom` over `python -m gen.child` in mode "media": one picture at a time."""
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        environ: Mapping[str, str],
+        seconds: float = 5.0,  # a picture may take
+        refit: float = 120.0,  # seconds a clip's second encode may take
+        memory: int = 2 * 2**30,  # bytes of address space
+        name: Callable[[], str] = lambda: uuid.uuid4().hex,  # of a file
+    ) -> None:
+        self.data = data.resolve()
+        self.seconds = seconds
+        self.refit = refit
+        self._settings = {"mode": "media", "data": str(self.data), "memory": memory}
+        # Threads of a numeric library reserve address space that the limit is not meant for.
+        self._environ = {**safe(environ), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        self._name = name
+        self._numbers = itertools.count(1)
+        self._turn = asyncio.Lock()
+        self._child: Child | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, while there is one."""
+        return self._child.pid if self._child and self._child.alive else None
+
+    async def start(self) -> None:
+        """Starts the child ahead of its first picture. Raises EngineDied."""
+        async with self._turn:
+            await self._ready()
+
+    async def picture(self, data: bytes, filename: str) -> Picture:
+        """The picture in `data`, normalised and kept. Raises BadRequest naming `filename` and the fault."""
+        name = shown(filename)
+        raw = self.data / "incoming" / self._name()
+        async with self._turn:
+            child = await self._ready()
+            try:
+                await asyncio.to_thread(raw.write_bytes, data)
+                value = await self._asked(child, self.seconds, do="picture", file=raw.name, name=name)
+            except (TimeoutError, EngineDied) as error:
+                log.warning("%s ended the darkroom: %r", name, error)
+                raise BadRequest(
+                    "{name} is broken or takes too long to read; save it anew as PNG or JPEG.", name=name
+                ) from error
+            finally:
+                raw.unlink(missing_ok=True)
+        return Picture(**value)
+
+    async def fit(self, clip: Clip, limit: int) -> Clip:
+        """The same clip in at most `limit` bytes, as a new file. Raises EngineError.
+
+        In a child for this alone, so that no picture waits for it.
+        """
+        file = f"{self._name()}.mp4"
+        child = await self._born()
+        try:
+            film = await self._asked(child, self.refit, do="fit", source=clip.file, file=file, limit=limit)
+        except TimeoutError as error:
+            raise EngineError("The clip could not be made to fit in time.") from error
+        finally:
+            await child.kill()
+        return replace(clip, file=file, **film)
+
+    async def aclose(self) -> None:
+        """Ends the child."""
+        if self._child:
+            await self._child.end()
+
+    async def _ready(self) -> Child:
+        if self._child is None or not self._child.alive:
+            self._child = await self._born()
+        return self._child
+
+    async def _born(self) -> Child:
+        for folder in ("incoming", "pictures", "clips"):
+            (self.data / folder).mkdir(parents=True, exist_ok=True)
+        return await Child.born(self._settings, self._environ, patience=START)
+
+    async def _asked(self, child: Child, seconds: float, **command: Any) -> dict[str, Any]:
+        """The child's answer; whatever stops it from answering in time ends the child, not the bot."""
+        child.tell(id=next(self._numbers), **command)
+        try:
+            message = await child.hear(seconds)
+        except BaseException:  # silence, death, or our own cancellation: its answer must meet nobody else
+            await child.kill()
+            raise
+        if message["say"] == "error":
+            raise Failure(**message["failure"]).error()
+        value: dict[str, Any] = message["value"]
+        return value
+
+
+def shown(filename: str) -> str:
+    """A person's file name as it may stand in a sentence: short, no control signs, markup or mentions."""
+    last = PurePath(filename.replace("\\", "/")).name
+    plain = "".join(
+        " " if sign in _MARKS or unicodedata.category(sign)[0] in "CZ" else sign
+        for sign in unicodedata.normalize("NFC", last)
+    )
+    words = " ".join(plain.split())
+    if len(words) > LETTERS:
+        end = PurePath(words).suffix[:6]
+        words = words[: LETTERS - len(end) - 1].rstrip() + "…" + end
+    return words or "The file"

@@ -1,0 +1,300 @@
+"""An engine in a process of its own: started, heard, cancelled, killed when it hangs, and born again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import itertools
+import json
+import logging
+import os
+import signal
+import sys
+import uuid
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from gen.errors import EngineDied, EngineError
+from gen.job import Clip, Failure, Request
+from gen.ports import Progress, Step
+from gen.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+_ROOT = Path(__file__).resolve().parent.parent
+_LINE = 2**20  # bytes of a message, at most
+_LEVELS = {name: getattr(logging, name) for name in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """Seconds of silence before a child is taken for hung."""
+
+    start: float = 60.0  # of a new process until it says ready
+    first: float = 900.0  # while weights load, and for a recipe whose usual step is not known yet
+    least: float = 60.0  # for one whose usual step is known, at the least …
+    times: float = 20.0  # … and so many times its longest step so far
+    cancel: float = 5.0  # from a cancel to its acknowledgement, at the least; three usual steps at the most
+
+
+class Child:
+    """A process of `gen.child`, spoken to in JSON lines."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._in = cast(asyncio.StreamWriter, process.stdin)  # all three are pipes
+        self._out = cast(asyncio.StreamReader, process.stdout)
+        self._err = cast(asyncio.StreamReader, process.stderr)
+        self._drain = asyncio.create_task(self._log(), name=f"log of child {process.pid}")
+        self.context = contextvars.copy_context()  # of the job at hand: its id is in its log lines
+
+    @classmethod
+    async def born(
+        cls, settings: Mapping[str, Any], environ: Mapping[str, str], *, patience: float
+    ) -> Child:
+        """A child that has said it is ready. Raises EngineDied."""
+        level = logging.getLevelName(log.getEffectiveLevel())
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "gen.child", json.dumps({"log": level, **settings}),
+                stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=_LINE, cwd=_ROOT, env=dict(environ),
+                start_new_session=True,  # Ctrl-C is for the bot; the child ends when its input does
+            )  # fmt: skip
+        except OSError as error:
+            raise EngineDied("The engine could not be started: {fault}.", fault=error) from error
+        child = cls(process)
+        try:
+            await child.hear(patience)
+        except TimeoutError as error:
+            await child.kill()
+            raise EngineDied("The engine did not start within {seconds} s.", seconds=patience) from error
+        except BaseException:
+            await child.kill()
+            raise
+        return child
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended, as far as is known."""
+        return self._process.returncode is None
+
+    def tell(self, **command: Any) -> None:
+        """Sends a command; a child that is gone is noticed by `hear`."""
+        with suppress(ConnectionError, RuntimeError):
+            self._in.write(json.dumps(command).encode() + b"\n")
+
+    async def hear(self, seconds: float) -> dict[str, Any]:
+        """The next message. Raises TimeoutError after so long a silence, EngineDied when it has ended."""
+        async with asyncio.timeout(seconds):
+            line = await self._out.readline()
+        if not line.endswith(b"\n"):
+            await self.kill()
+            log.warning("child %d ended with %s", self.pid, self._process.returncode)
+            raise EngineDied("The engine stopped in the middle of its work.")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    async def kill(self) -> None:
+        """Ends it now with all that it started, whatever it does."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        await self._gone()
+
+    async def end(self, seconds: float = 5.0) -> None:
+        """Lets it end by closing its input; kills it when it does not."""
+        self._in.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._gone()
+        if self.alive:
+            await self.kill()
+
+    async def _gone(self) -> None:
+        """Waits for the process, its log, and what is left in its output."""
+        await self._process.wait()
+        self._in.close()
+        await self._out.read()
+        await asyncio.wait([self._drain])  # awaited itself, it would be cancelled with us
+
+    async def _log(self) -> None:
+        """Its standard error, line by line, into the log."""
+        rest = b""
+        while chunk := await self._err.read(2**16):
+            *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
+            for line in lines:
+                self._line(line)
+            rest = rest[-_LINE:]
+        self._line(rest)
+
+    def _line(self, line: bytes) -> None:
+        text = line.decode(errors="replace").strip()
+        if text:
+            level, _, rest = text.partition(" ")
+            known = _LEVELS.get(level)
+            words = (known, rest) if known else (logging.INFO, text)
+            self.context.run(log.log, words[0], "child %d: %s", self.pid, words[1])
+
+
+class Host:
+    """An `Engine` whose models live in a child."""
+
+    def __init__(
+        self,
+        recipes: Mapping[str, Recipe],
+        data: Path,
+        *,
+        cache: Path,
+        environ: Mapping[str, str],
+        device: str = "auto",
+        idle: float = 600.0,  # seconds after a clip until the child ends and frees the device; 0: never
+        patience: Patience = Patience(),
+        name: Callable[[], str] = lambda: uuid.uuid4().hex,  # of a clip's file
+    ) -> None:
+        self.recipes = recipes
+        self.data = data.resolve()
+        self.patience = patience
+        self.idle = idle
+        self._environ = {"PYTORCH_ALLOC_CONF": "expandable_segments:True", **safe(environ)}
+        self._settings = {
+            "mode": "engine", "data": str(self.data), "cache": str(cache.resolve()), "device": device,
+        }  # fmt: skip
+        self._name = name
+        self._numbers = itertools.count(1)
+        self._turn = asyncio.Lock()
+        self._child: Child | None = None
+        self._rest: asyncio.Task[None] | None = None
+        self._usual: dict[str, float] = {}  # the longest step of each recipe so far
+        self._warm = ""  # the recipe that the child made its last clip with
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, while there is one."""
+        return self._child.pid if self._child and self._child.alive else None
+
+    async def start(self) -> None:
+        """Starts the child ahead of its first clip. Raises EngineDied."""
+        async with self._turn:
+            await self._ready()
+
+    async def make(self, request: Request, progress: Progress, *, limit: int) -> Clip:
+        """A clip of at most `limit` bytes. Raises EngineError.
+
+        Cancelled, it returns once the child has let the job go or is dead: the device is free then.
+        """
+        recipe = self.recipes.get(request.recipe)
+        if recipe is None:
+            raise EngineError("The model {model} is no longer here.", model=request.recipe)
+        async with self._turn:
+            if self._rest:
+                self._rest.cancel()
+            child = await self._ready()
+            number, file = next(self._numbers), f"{self._name()}.mp4"
+            child.tell(
+                id=number, do="make", request=request.to_dict(), recipe=asdict(recipe), file=file, limit=limit
+            )
+            try:
+                return await self._made(child, number, recipe.name, progress)
+            except asyncio.CancelledError:
+                await self._stop(child, number, self._grace(recipe.name))
+                (self.data / "clips" / file).unlink(missing_ok=True)
+                raise
+            finally:
+                (self.data / "previews" / file).with_suffix(".jpg").unlink(missing_ok=True)
+                if self.idle:
+                    self._rest = asyncio.create_task(self._sleep(), name="the engine's rest")
+
+    async def aclose(self) -> None:
+        """Ends the child."""
+        if self._rest:
+            self._rest.cancel()
+            await asyncio.wait([self._rest])
+        if self._child:
+            await self._child.end()
+
+    async def _ready(self) -> Child:
+        """The living child, or a new one. Raises EngineDied."""
+        if self._child is None or not self._child.alive:
+            for folder in ("clips", "pictures", "previews"):
+                (self.data / folder).mkdir(parents=True, exist_ok=True)
+            self._warm = ""
+            self._child = await Child.born(self._settings, self._environ, patience=self.patience.start)
+        self._child.context = contextvars.copy_context()
+        return self._child
+
+    async def _made(self, child: Child, number: int, recipe: str, progress: Progress) -> Clip:
+        """Hears the child out until its clip is there."""
+        loop = asyncio.get_running_loop()
+        stage, longest, last = "starting", 0.0, loop.time()
+        while True:
+            try:
+                message = await child.hear(self._silence(recipe, stage))
+            except TimeoutError as error:
+                log.error("child %d is silent for too long while %s; killed", child.pid, stage)
+                await child.kill()
+                raise EngineDied("The engine stopped answering and was started anew.") from error
+            now = loop.time()
+            if stage == "making":
+                longest = max(longest, now - last)
+            last = now
+            match message["say"]:
+                case "progress" if message["id"] == number:
+                    stage = message["stage"]
+                    progress(Step(stage, message["done"], message["total"], message["preview"]))
+                case "done":
+                    self._usual[recipe] = max(longest, self._usual.get(recipe, 0.0))
+                    self._warm = recipe
+                    return Clip.from_dict(message["value"])
+                case "error":
+                    fault = Failure(**message["failure"]).error()
+                    if isinstance(fault, EngineDied):
+                        await child.kill()
+                    raise fault
+
+    def _silence(self, recipe: str, stage: str) -> float:
+        """Seconds that the child may say nothing."""
+        usual = self._usual.get(recipe)
+        cold = stage in ("fetching", "loading") or (stage == "starting" and self._warm != recipe)
+        if usual is None or cold:
+            return self.patience.first
+        return max(self.patience.least, self.patience.times * usual)
+
+    def _grace(self, recipe: str) -> float:
+        return max(self.patience.cancel, 3 * self._usual.get(recipe, 0.0))
+
+    async def _stop(self, child: Child, number: int, seconds: float) -> None:
+        """Has the child let the job go within so many seconds, or kills it."""
+        child.tell(id=number, do="cancel")
+        try:
+            async with asyncio.timeout(seconds):
+                while (await child.hear(seconds))["say"] == "progress":
+                    pass
+        except EngineDied:
+            return
+        except TimeoutError:
+            log.warning("child %d did not let go within %.1f s; killed", child.pid, seconds)
+            await child.kill()
+        except asyncio.CancelledError:  # a second one: whoever waits for us will not any longer
+            await child.kill()
+            raise
+
+    async def _sleep(self) -> None:
+        """Ends the child after a while without work: that alone frees the device's context."""
+        await asyncio.sleep(self.idle)
+        async with self._turn:
+            if self._child:
+                log.info("child %d had nothing to do for %.0f s", self._child.pid, self.idle)
+                await self._child.end()
+
+
+def safe(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the bot's own secrets."""
+    return {key: value for key, value in environ.items() if not key.startswith("DISCORD_")}
