@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gen.courier import Courier
@@ -65,7 +65,11 @@ class Studio:
         self.darkroom = darkroom
         self.chance = chance
         self.now = now
-        self.pace = Pace()
+
+    @property
+    def pace(self) -> Pace:
+        """How long clips take here."""
+        return self.worker.pace
 
     # --- asking for clips
 
@@ -87,17 +91,23 @@ class Studio:
     ) -> Job:
         """A new job, durable and in the line. Raises Refused before anything is kept."""
         recipe, ask = self.read(task, text, options, asker)
-        pictures = [await self.darkroom.picture(upload.data, upload.name) for upload in uploads]
-        request = recipe.request(ask, pictures, self.chance.randrange(SEEDS))
-        return await self._enter(request, str(ask), asker)
+        with self.queue.take(asker.user, asker.guild, asker.tier):
+            pictures = [await self.darkroom.picture(upload.data, upload.name) for upload in uploads]
+            request = recipe.request(ask, pictures, self.chance.randrange(SEEDS))
+            job = await self._write(request, str(ask), asker)
+        self.queue.put(job)
+        return job
 
     async def reroll(self, job_id: str, asker: Asker) -> Job:
-        """The same request with a new seed, a child of that job."""
+        """The same request with a new seed, a child of that job. Raises Refused."""
         parent = await self.find(job_id)
         pick(self.recipes, parent.request.task, parent.request.recipe)
         request = replace(parent.request, seed=self._other_seed(parent.request.seed))
         words = str(replace(parse(parent.words), seed=None))
-        return await self._enter(request, words, asker, parent.id)
+        with self.queue.take(asker.user, asker.guild, asker.tier):
+            job = await self._write(request, words, asker, parent.id)
+        self.queue.put(job)
+        return job
 
     # --- the line
 
@@ -110,27 +120,18 @@ class Studio:
         if job.asker.user != user and not any_owner:
             raise NotAllowed("That clip is someone else's; only they or a moderator can cancel it.")
         if waiting := self.queue.remove(job_id):
-            ended = waiting.cancelled(self.now())
-            await self.ledger.record(ended)
+            ended = await self._written(waiting.cancelled(self.now()))
             self.worker.ended.put_nowait(ended)
             return ended
         return await self.worker.stop(job_id) or await self.find(job_id)
 
     def places(self) -> list[Place]:
         """The whole line in order, the running job first."""
-        now = self.now()
-        busy = 0.0
-        places = []
-        if running := self.worker.job:
-            busy = self._left(running, now)
-            places.append(Place(running, 0, running.started or now, now + busy, self.worker.step))
-        for ahead, (job, start) in enumerate(self.queue.forecast(busy, self.pace.of), start=len(places)):
-            places.append(Place(job, ahead, now + start, now + start + self.pace.of(job)))
-        return places
+        return list(self._line())
 
     def place(self, job_id: str) -> Place | None:
         """Where that job stands; None when it is not in the line."""
-        return next((place for place in self.places() if place.job.id == job_id), None)
+        return next((place for place in self._line() if place.job.id == job_id), None)
 
     # --- what was made
 
@@ -151,13 +152,11 @@ class Studio:
 
     # --- life
 
-    async def resume(self) -> int:
-        """Rebuilds the line from the ledger after any death; how many jobs go on."""
-        self.pace = Pace(await self.ledger.pace())
+    async def resume(self) -> list[Job]:
+        """Rebuilds the line from the ledger after any death; the jobs that go on, as they now are."""
+        self.worker.pace = Pace(await self.ledger.pace())
         jobs = await self.ledger.unfinished()
-        for job in sorted(jobs, key=lambda job: (job.state is not State.RUNNING, job.created)):
-            await self._take_up(job)
-        return len(jobs)
+        return [await self._take_up(job) for job in sorted(jobs, key=_first_come)]
 
     async def run(self) -> None:
         """Makes and delivers until cancelled."""
@@ -165,21 +164,24 @@ class Studio:
             group.create_task(self.worker.serve(), name="worker")
             group.create_task(self.courier.serve(), name="courier")
 
-    async def _take_up(self, job: Job) -> None:
+    async def _take_up(self, job: Job) -> Job:
         if job.state is State.RUNNING and job.attempts > LIVES:
-            fault = EngineDied("This clip stopped the bot {count} times and is given up.", count=job.attempts)
-            job = job.failed(fault, self.now())
-            await self.ledger.record(job)
+            fault = EngineDied("The bot stopped {count} times while it made this clip.", count=job.attempts)
+            job = await self._written(job.failed(fault, self.now()))
         elif job.state is State.RUNNING:
-            job = job.waiting()
-            await self.ledger.record(job)
+            job = await self._written(job.waiting())
         if job.state is State.WAITING:
             self.queue.put(job)
         else:
             self.worker.ended.put_nowait(job)
+        return job
 
-    async def _enter(self, request: Request, words: str, asker: Asker, parent: str | None = None) -> Job:
-        """Into the ledger, then into the line."""
+    async def _written(self, job: Job) -> Job:
+        """`job` once it is written, or what another hand has written before."""
+        return job if await self.ledger.record(job) else await self.find(job.id)
+
+    async def _write(self, request: Request, words: str, asker: Asker, parent: str | None = None) -> Job:
+        """A new job, durable."""
         job = Job(
             id="".join(self.chance.choices(_LETTERS, k=10)),
             request=request,
@@ -188,10 +190,17 @@ class Studio:
             parent=parent,
             created=self.now(),
         )
-        with self.queue.take(asker.user, asker.guild, asker.tier):
-            await self.ledger.add(job)
-        self.queue.put(job)
+        await self.ledger.add(job)
         return job
+
+    def _line(self) -> Iterator[Place]:
+        now = self.now()
+        busy, ahead = 0.0, 0
+        if running := self.worker.job:
+            busy, ahead = self._left(running, now), 1
+            yield Place(running, 0, running.started or now, now + busy, self.worker.step)
+        for number, (job, start) in enumerate(self.queue.forecast(busy, self.pace.of), start=ahead):
+            yield Place(job, number, now + start, now + start + self.pace.of(job))
 
     def _left(self, job: Job, now: float) -> float:
         """Seconds that the running job will still take: by its steps once they tell, else by the pace."""
@@ -203,6 +212,11 @@ class Studio:
 
     def _other_seed(self, seed: int) -> int:
         return (seed + self.chance.randrange(1, SEEDS)) % SEEDS
+
+
+def _first_come(job: Job) -> tuple[bool, float]:
+    """What ran goes first, then what came first."""
+    return job.state is not State.RUNNING, job.created
 
 
 _UNSEEN = Picture(name="", width=1024, height=1024)

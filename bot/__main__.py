@@ -1,0 +1,150 @@
+"""`python -m bot` serves, `python -m bot check` says what is right; the only place where all objects meet."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import random
+import signal
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+from discord.ui import View
+
+from bot import check, lock
+from bot.board import Board
+from bot.client import Client, direct
+from bot.delivery import Delivery
+from bot.desk import Desk
+from bot.post import Post
+from bot.settings import Settings, load
+from commands import replies
+from commands.house import House
+from commands.register import register
+from db.ledger import Ledger
+from gen.courier import Courier
+from gen.darkroom import Darkroom
+from gen.errors import Misconfigured
+from gen.host import Host, Patience
+from gen.job import Job
+from gen.queue import Queue
+from gen.studio import Place, Studio
+from gen.worker import Worker
+
+log = logging.getLogger("bot")
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+#: `EX_CONFIG` of sysexits.h: the operator must act, starting again will not help.
+MISCONFIGURED = 78
+
+
+async def serve(settings: Settings) -> None:
+    """Runs the bot until cancelled. Raises Misconfigured."""
+    if not settings.token:
+        raise Misconfigured(
+            "DISCORD_TOKEN is not set; `make run` without it opens a chat page on this machine."
+        )
+    direct(settings.discord)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(lock.hold(settings.data))
+        ledger = await stack.enter_async_context(Ledger.open(settings.database))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        darkroom = Darkroom(settings.data, environ=os.environ)
+        stack.push_async_callback(darkroom.aclose)
+        engine = _engine(settings)
+        stack.push_async_callback(engine.aclose)
+        client = await stack.enter_async_context(Client())
+
+        queue = Queue(
+            {name: role.tier for name, role in settings.tier.items()}, per_guild=settings.queue.per_guild
+        )
+        stack.push_async_callback(queue.aclose)
+
+        def draw(job: Job, place: Place | None) -> tuple[str, View]:
+            return replies.ticket(job, place, idle=replies.idle(job, settings.recipe), paused=queue.paused)
+
+        post = Post(client)
+        board = Board(post, ledger, lambda: studio.places(), draw)
+        delivery = Delivery(post, board, darkroom, settings.data / "clips", settings.recipe)
+        worker = Worker(queue, engine, ledger, patience=settings.engine.patience, show=delivery.show)
+        courier = Courier(worker.ended, delivery, ledger)
+        studio = Studio(
+            recipes=settings.recipe,
+            defaults=settings.defaults(),
+            queue=queue,
+            worker=worker,
+            courier=courier,
+            ledger=ledger,
+            darkroom=darkroom,
+            chance=random.SystemRandom(),
+        )
+        register(client, client.tree, House(studio, board, Desk(client, session, settings)))
+
+        await client.enter(settings.token)
+        await client.sync(settings.data / "commands.sha256")
+        board.adopt(await studio.resume())
+        async with asyncio.TaskGroup() as group:
+            group.create_task(client.listen(), name="gateway")
+            group.create_task(studio.run(), name="studio")
+            group.create_task(board.serve(), name="board")
+
+
+def _engine(settings: Settings) -> Host:
+    return Host(
+        settings.recipe,
+        settings.data,
+        cache=settings.data / "weights",
+        environ=os.environ,
+        device=settings.engine.device,
+        idle=settings.engine.idle,
+        patience=Patience(least=settings.engine.stall),
+    )
+
+
+async def _until_signalled(settings: Settings) -> None:
+    """Serves until SIGINT or SIGTERM; running jobs are then taken up at the next start."""
+    task = asyncio.current_task()
+    if task and sys.platform != "win32":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await serve(settings)
+
+
+def _the_operators(error: BaseException) -> Misconfigured | None:
+    """The error that the operator can mend, wherever in a group it is."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_the_operators, error.exceptions)), None)
+    return error if isinstance(error, Misconfigured) else None
+
+
+def main() -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bot", description="Zoetrope, a Discord bot that makes clips."
+    )
+    parser.add_argument("deed", nargs="?", choices=["serve", "check"], default="serve")
+    deed = parser.parse_args().deed
+    path = Path(os.environ.get("ZOETROPE_CONFIG") or Path(__file__).parents[1] / "config.toml")
+    try:
+        if deed == "check":
+            return asyncio.run(check.report(path, os.environ))
+        settings = load(path, os.environ)
+        logging.basicConfig(
+            level=settings.log.level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
+        asyncio.run(_until_signalled(settings))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 0
+    except BaseException as error:
+        if (fault := _the_operators(error)) is None:
+            raise
+        print(f"Zoetrope cannot start: {fault}", file=sys.stderr)
+        return MISCONFIGURED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

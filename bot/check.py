@@ -1,0 +1,85 @@
+"""`python -m bot check`: what is right, and for what is not, the fix."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+
+import aiohttp
+
+from bot.settings import Settings, load
+from db.ledger import Ledger
+from gen.errors import ZoetropeError
+
+#: What is found, or the ZoetropeError that says the fix.
+Finding = Callable[[Settings], Awaitable[str]]
+
+
+async def report(path: Path, environ: Mapping[str, str], say: Callable[[str], None] = print) -> int:
+    """Says a line for each finding; the exit code is 0 when all is well."""
+    try:
+        settings = load(path, environ)
+    except ZoetropeError as error:
+        say(f"{'settings':<10} {error}")
+        return 1
+    say(f"{'settings':<10} ok: {path.name}, {len(settings.recipe)} models")
+    wrong = [name async for name in _wrong(settings, say)]
+    return 1 if wrong else 0
+
+
+async def _wrong(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[str]:
+    for name, finding in FINDINGS.items():
+        try:
+            say(f"{name:<10} ok: {await finding(settings)}")
+        except ZoetropeError as error:
+            say(f"{name:<10} {error}")
+            yield name
+
+
+async def _token(settings: Settings) -> str:
+    if not settings.token:
+        raise ZoetropeError("DISCORD_TOKEN is not set; make a bot at discord.com/developers.")
+    me = f"{settings.discord.api}/users/@me"
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+            session.get(me, headers={"Authorization": f"Bot {settings.token}"}) as answer,
+        ):
+            if answer.status == 401:
+                raise ZoetropeError("Discord does not accept DISCORD_TOKEN; copy it anew.")
+            answer.raise_for_status()
+            return f"Discord knows it as {(await answer.json(content_type=None))['username']}"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise ZoetropeError("Discord cannot be reached: {fault}.", fault=str(error) or "no answer") from error
+
+
+async def _folders(settings: Settings) -> str:
+    settings.data.mkdir(parents=True, exist_ok=True)
+    if not os.access(settings.data, os.W_OK):
+        raise ZoetropeError("{folder} cannot be written; set ZOETROPE_DATA.", folder=str(settings.data))
+    return str(settings.data)
+
+
+async def _database(settings: Settings) -> str:
+    async with Ledger.open(settings.database) as ledger:
+        return f"{settings.database.name}, {len(await ledger.unfinished())} jobs unfinished"
+
+
+async def _disk(settings: Settings) -> str:
+    free = shutil.disk_usage(settings.data).free // 2**20
+    if free < settings.files.room:
+        raise ZoetropeError(
+            "{free} MiB are free and {room} are wanted; make room, or lower files.room.",
+            free=free, room=settings.files.room,
+        )  # fmt: skip
+    return f"{free // 1024} GiB free"
+
+
+FINDINGS: Mapping[str, Finding] = {
+    "token": _token,
+    "folders": _folders,
+    "database": _database,
+    "disk": _disk,
+}

@@ -1,0 +1,107 @@
+"""Discord's client: the fewest intents, commands synced only when they changed, no cache of messages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import discord
+from discord import app_commands
+from yarl import URL
+
+from bot.settings import Discord
+from gen.errors import Misconfigured
+
+log = logging.getLogger(__name__)
+
+#: The gateway's answer to a token that is no longer valid.
+AUTHENTICATION_FAILED = 4004
+
+AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.Group | app_commands.ContextMenu
+Reacted = Callable[[discord.RawReactionActionEvent], Awaitable[None]]
+
+
+class Client(discord.AutoShardedClient):
+    """One connection to Discord, in as many shards as it asks for."""
+
+    def __init__(self) -> None:
+        intents = discord.Intents.none()
+        intents.guilds = True
+        intents.guild_reactions = True
+        intents.dm_reactions = True
+        super().__init__(
+            intents=intents,
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            chunk_guilds_at_startup=False,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+        )
+        self.tree: app_commands.CommandTree[Client] = app_commands.CommandTree(self)
+        self.reacted: Reacted | None = None
+
+    async def on_ready(self) -> None:
+        """Says that the bot hears."""
+        log.info("ready as %s in %d servers", self.user, len(self.guilds))
+
+    async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
+        """Hands on reactions of others; the bot hears its own, too."""
+        if self.reacted and self.user and event.user_id != self.user.id:
+            await self.reacted(event)
+
+    async def enter(self, token: str) -> None:
+        """Logs in. Raises Misconfigured when Discord does not know the token."""
+        try:
+            await self.login(token)
+        except discord.LoginFailure as error:
+            raise Misconfigured(
+                "Discord does not accept DISCORD_TOKEN; copy it anew from the bot's developer page."
+            ) from error
+
+    async def listen(self) -> None:
+        """Stays connected until cancelled. Raises Misconfigured when the token was revoked."""
+        try:
+            await self.connect()
+        except discord.ConnectionClosed as error:
+            if error.code == AUTHENTICATION_FAILED:
+                raise Misconfigured(
+                    "Discord revoked DISCORD_TOKEN; copy the new one from the bot's developer page."
+                ) from error
+            raise
+
+    async def sync(self, mark: Path) -> bool:
+        """Publishes the commands if they differ from those that `mark` remembers; whether it did."""
+        payload = [await self._payload(command) for command in self.tree.get_commands()]
+        known = f"{discord.http.Route.BASE} {self.application_id} {json.dumps(payload, sort_keys=True)}"
+        digest = hashlib.sha256(known.encode()).hexdigest()
+        if digest == _remembered(mark):
+            return False
+        await self.tree.sync()
+        _remember(mark, digest)
+        log.info("%d commands were published", len(payload))
+        return True
+
+    async def _payload(self, command: AnyCommand) -> dict[str, Any]:
+        if translator := self.tree.translator:
+            return await command.get_translated_payload(self.tree, translator)
+        return command.to_dict(self.tree)
+
+
+def _remembered(mark: Path) -> str:
+    return mark.read_text("ascii").strip() if mark.exists() else ""
+
+
+def _remember(mark: Path, digest: str) -> None:
+    mark.write_text(digest, "ascii")
+
+
+def direct(discord_: Discord) -> None:
+    """Points discord.py to the addresses in the settings; process-wide, before any client is made."""
+    if discord_.real:
+        return
+    discord.http.Route.BASE = discord_.api
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = URL(discord_.gateway)
+    discord.Asset.BASE = discord_.cdn

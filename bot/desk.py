@@ -1,0 +1,150 @@
+"""The desk knows people, channels and files: who asks, what they may, and what they sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import aiohttp
+import discord
+
+from bot.settings import CDN_HOSTS, Role, Settings
+from gen.errors import BadRequest, NotAllowed
+from gen.job import Asker
+from gen.studio import Upload
+
+#: Bytes a file may have where Discord has not said so.
+USUAL_LIMIT = 10 * 2**20
+#: Seconds a download of an attachment may take in all.
+PATIENCE = 10.0
+
+#: What the bot must be allowed in a channel to deliver a clip there, as Discord's settings name it.
+NEEDED: Mapping[str, str] = {
+    "view_channel": "View Channel",
+    "send_messages": "Send Messages",
+    "attach_files": "Attach Files",
+    "read_message_history": "Read Message History",
+}
+
+
+class Desk:
+    """`commands.house.Desk` on a live client."""
+
+    def __init__(self, client: discord.Client, session: aiohttp.ClientSession, settings: Settings) -> None:
+        self.client = client
+        self.session = session
+        self.settings = settings
+        self._limits: dict[int, int] = {}  # by guild, as Discord last said
+
+    def asker(self, source: discord.Interaction | discord.RawReactionActionEvent) -> Asker:
+        """Who asks and where. Raises NotAllowed naming a permission that the bot lacks."""
+        if isinstance(source, discord.Interaction):
+            return self._by_command(source)
+        return self._by_reaction(source)
+
+    async def private(self, asker: Asker, user: discord.abc.User) -> Asker:
+        """The same asker, answered by direct message. Raises NotAllowed when Discord refuses to open one."""
+        try:
+            channel = await self.client.create_dm(user)
+        except discord.HTTPException as error:
+            raise NotAllowed("I cannot send you direct messages; allow them for this server.") from error
+        return replace(asker, channel=channel.id, guild=None, limit=USUAL_LIMIT, private=True)
+
+    async def fetch(self, attachment: discord.Attachment) -> Upload:
+        """The attachment's bytes, from Discord's own hosts, within limits. Raises BadRequest."""
+        name, most = attachment.filename, self.settings.files.upload * 2**20
+        if attachment.size > most:
+            raise _large(name, most)
+        if not self._trusted(attachment.url):
+            raise BadRequest("{name} is not an attachment of Discord's.", name=_short(name))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return Upload(name, await self._read(attachment.url, name, most))
+        except TimeoutError as error:
+            raise BadRequest("{name} took too long to load; send it again.", name=_short(name)) from error
+        except aiohttp.ClientError as error:
+            raise BadRequest("{name} could not be loaded; send it again.", name=_short(name)) from error
+
+    def _by_command(self, interaction: discord.Interaction) -> Asker:
+        guild, channel = interaction.guild_id, interaction.channel
+        if guild:
+            self._limits[guild] = interaction.filesize_limit
+            _demand(interaction.app_permissions, thread=isinstance(channel, discord.Thread))
+        return Asker(
+            user=interaction.user.id,
+            channel=interaction.channel_id or 0,
+            guild=guild,
+            locale=interaction.locale.value,
+            tier=self._tier(interaction.user),
+            limit=interaction.filesize_limit,
+        )
+
+    def _by_reaction(self, event: discord.RawReactionActionEvent) -> Asker:
+        guild = self.client.get_guild(event.guild_id) if event.guild_id else None
+        if guild:
+            channel = guild.get_channel_or_thread(event.channel_id)
+            if channel:
+                _demand(channel.permissions_for(guild.me), thread=isinstance(channel, discord.Thread))
+        return Asker(
+            user=event.user_id,
+            channel=event.channel_id,
+            guild=event.guild_id,
+            locale=str(guild.preferred_locale) if guild else "en-US",
+            tier=self._tier(event.member) if event.member else "everyone",
+            limit=self._limits.get(event.guild_id or 0, USUAL_LIMIT),
+        )
+
+    def _tier(self, user: discord.abc.User) -> str:
+        """The heaviest tier that the person's roles give."""
+        roles = {role.id for role in user.roles} if isinstance(user, discord.Member) else set()
+        theirs = [name for name, tier in self.settings.tier.items() if roles.intersection(tier.roles)]
+        return max(theirs, key=self._weight, default="everyone")
+
+    def _weight(self, tier: str) -> tuple[float, int]:
+        role: Role = self.settings.tier[tier]
+        return role.weight, role.waiting
+
+    def _trusted(self, url: str) -> bool:
+        parts = urlsplit(url)
+        if self.settings.discord.real:
+            return parts.scheme == "https" and parts.hostname in CDN_HOSTS
+        return url.startswith(self.settings.discord.cdn + "/")
+
+    async def _read(self, url: str, name: str, most: int) -> bytes:
+        async with self.session.get(url, allow_redirects=False) as response:
+            if response.status in (403, 404):
+                raise BadRequest("{name} has expired; send it again.", name=_short(name))
+            if response.status != 200:
+                raise BadRequest("{name} could not be loaded; send it again.", name=_short(name))
+            data = bytearray()
+            async for piece in response.content.iter_chunked(2**16):
+                data += piece
+                if len(data) > most:
+                    raise BadRequest(
+                        "{name} is larger than {most} MiB.", name=_short(name), most=most // 2**20
+                    )
+        return bytes(data)
+
+
+def _demand(has: discord.Permissions, *, thread: bool) -> None:
+    needed = dict(NEEDED)
+    if thread:
+        del needed["send_messages"]
+        needed["send_messages_in_threads"] = "Send Messages in Threads"
+    if missing := [words for right, words in needed.items() if not getattr(has, right)]:
+        raise NotAllowed(
+            "I may not deliver a clip here: ask a moderator to give me {permissions} in this channel.",
+            permissions=", ".join(missing),
+        )
+
+
+def _large(name: str, most: int) -> BadRequest:
+    return BadRequest("{name} is larger than {most} MiB.", name=_short(name), most=most // 2**20)
+
+
+def _short(name: str) -> str:
+    """A file's name, fit to be shown."""
+    plain = "".join(letter for letter in name if letter.isprintable() and letter not in "`*_~|<>@")
+    return plain if len(plain) <= 60 else plain[:40] + "…" + plain[-15:]

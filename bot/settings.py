@@ -1,0 +1,223 @@
+"""The settings: one file, a few environment variables, one frozen value."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+from gen.errors import Misconfigured
+from gen.job import Task
+from gen.queue import Tier
+from gen.recipe import Recipe
+from gen.recipe import load as load_recipes
+
+#: Where the real Discord is. Other addresses must be on this machine's loopback.
+API = "https://discord.com/api/v10"
+GATEWAY = "wss://gateway.discord.gg/"
+CDN = "https://cdn.discordapp.com"
+#: Hosts of Discord's own that hand out attachments.
+CDN_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True)
+class Discord:
+    """Addresses; they come from the environment only."""
+
+    api: str = API
+    gateway: str = GATEWAY
+    cdn: str = CDN
+
+    @property
+    def real(self) -> bool:
+        """Whether this is Discord itself and no stand-in."""
+        return self == Discord()
+
+
+@dataclass(frozen=True)
+class Role:
+    """A tier, and the ids of the roles that have it."""
+
+    roles: tuple[int, ...] = ()
+    waiting: int = 5
+    rate: int = 20
+    period: float = 60.0
+    weight: float = 1.0
+
+    @property
+    def tier(self) -> Tier:
+        """What the queue needs of it."""
+        return Tier(self.waiting, self.rate, self.period, self.weight)
+
+
+@dataclass(frozen=True)
+class Default:
+    """The recipe of each task when nobody names one."""
+
+    text: str = "testcard"
+    image: str = "camera"
+    interp: str = "flow"
+
+
+@dataclass(frozen=True)
+class Line:
+    """The queue."""
+
+    per_guild: int = 0
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The engine's process."""
+
+    device: str = "auto"
+    patience: float = 900.0
+    stall: float = 120.0
+    idle: float = 900.0
+
+
+@dataclass(frozen=True)
+class Files:
+    """People's files and ours."""
+
+    upload: int = 25
+    room: int = 500
+
+
+@dataclass(frozen=True)
+class Log:
+    """What the program prints."""
+
+    level: str = "INFO"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of it. `token` never prints."""
+
+    path: Path
+    data: Path
+    token: str = field(repr=False, default="")
+    discord: Discord = Discord()
+    default: Default = Default()
+    queue: Line = Line()
+    tier: Mapping[str, Role] = field(default_factory=lambda: {"everyone": Role()})
+    engine: Engine = Engine()
+    files: Files = Files()
+    log: Log = Log()
+    recipe: Mapping[str, Recipe] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Path:
+        """The ledger's file."""
+        return self.data / "zoetrope.db"
+
+    def defaults(self) -> dict[Task, str]:
+        """The recipe of each task when nobody names one."""
+        return {task: getattr(self.default, task) for task in Task}
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings in `path` and `environ`. Raises Misconfigured naming key, value and what was wanted."""
+    tables = _tables(path)
+    file = path.name
+    known = {"default", "queue", "tier", "engine", "files", "log", "recipe"}
+    if unknown := sorted(set(tables) - known):
+        _unknown(f"{file}: {unknown[0]}", unknown[0], known)
+    settings = Settings(
+        path=path,
+        data=Path(environ.get("ZOETROPE_DATA") or path.parent / "data").absolute(),
+        token=environ.get("DISCORD_TOKEN", "").strip(),
+        discord=_discord(environ),
+        default=_read(Default, tables.get("default", {}), f"{file}: default"),
+        queue=_read(Line, tables.get("queue", {}), f"{file}: queue"),
+        tier={"everyone": Role()}
+        | {
+            name: _read(Role, table, f"{file}: tier.{name}") for name, table in tables.get("tier", {}).items()
+        },
+        engine=_read(Engine, tables.get("engine", {}), f"{file}: engine"),
+        files=_read(Files, tables.get("files", {}), f"{file}: files"),
+        log=_read(Log, tables.get("log", {}), f"{file}: log"),
+        recipe=load_recipes(tables.get("recipe", {}), where=file),
+    )
+    _check(settings, file)
+    return settings
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise Misconfigured("{file} is missing; the project ships one.", file=path.name) from error
+    except (OSError, ValueError) as error:
+        raise Misconfigured("{file} cannot be read: {fault}.", file=path.name, fault=str(error)) from error
+
+
+def _check(settings: Settings, file: str) -> None:
+    for task, name in settings.defaults().items():
+        recipe = settings.recipe.get(name)
+        if recipe is None or recipe.task != task or not recipe.on:
+            fitting = ", ".join(one.name for one in settings.recipe.values() if one.task == task and one.on)
+            raise Misconfigured(
+                "{file}: default.{task} is “{name}”; there are {fitting}.",
+                file=file, task=task, name=name, fitting=fitting or "none",
+            )  # fmt: skip
+    for name, role in settings.tier.items():
+        if role.waiting < 1 or role.rate < 1 or role.period <= 0 or role.weight <= 0:
+            raise Misconfigured(
+                "{file}: tier.{name}: waiting, rate, period and weight must be above 0.", file=file, name=name
+            )
+
+
+def _tiers(tables: Mapping[str, Any], where: str) -> dict[str, Role]:
+    return {name: _read(Role, table, f"{where}.{name}") for name, table in tables.items()}
+
+
+def _discord(environ: Mapping[str, str]) -> Discord:
+    given = {key: environ.get(f"ZOETROPE_DISCORD_{key.upper()}", "") for key in ("api", "gateway", "cdn")}
+    for key, address in given.items():
+        if address and urlsplit(address).hostname not in LOOPBACK:
+            raise Misconfigured(
+                "ZOETROPE_DISCORD_{key} is {address}; it must be on this machine (127.0.0.1), or unset.",
+                key=key.upper(),
+                address=address,
+            )
+    if not any(given.values()):
+        return Discord()
+    if not all(given.values()):
+        raise Misconfigured("ZOETROPE_DISCORD_API, _GATEWAY and _CDN must be set together, or none of them.")
+    return Discord(given["api"].rstrip("/"), given["gateway"], given["cdn"].rstrip("/"))
+
+
+def _read(kind: type[Any], table: Any, where: str) -> Any:
+    if not isinstance(table, dict):
+        raise Misconfigured("{where} must be a table.", where=where)
+    hints = get_type_hints(kind)
+    for key in table:
+        if key not in hints:
+            _unknown(f"{where}.{key}", key, hints)
+    return kind(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in table.items()})
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_value(get_args(kind)[0], item, where) for item in value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+        raise Misconfigured(
+            "{where} is {value}; it must be {wanted}.",
+            where=where, value=repr(value), wanted=words.get(kind, "a list"),
+        )  # fmt: skip
+    return value
+
+
+def _unknown(where: str, key: str, known: Any) -> None:
+    near = difflib.get_close_matches(key, known, 3) or sorted(known)
+    raise Misconfigured("{where} is unknown; there are {keys}.", where=where, keys=", ".join(near))

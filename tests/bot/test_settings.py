@@ -1,0 +1,101 @@
+"""The settings file is the reference: complete, commented, equal to the defaults; faults are named."""
+
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from bot import settings
+from gen.errors import Misconfigured
+
+SHIPPED = Path(__file__).parents[2] / "config.toml"
+TABLES = {
+    "default": settings.Default,
+    "queue": settings.Line,
+    "engine": settings.Engine,
+    "files": settings.Files,
+    "log": settings.Log,
+}
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(SHIPPED.read_text("utf-8") + "\n" + text, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_setting_is_in_the_shipped_file_with_its_default(name: str) -> None:
+    shipped = tomllib.loads(SHIPPED.read_text("utf-8"))[name]
+    kind = TABLES[name]
+    assert shipped == {item.name: getattr(kind(), item.name) for item in fields(kind)}
+
+
+def test_every_setting_of_a_tier_is_in_the_shipped_file() -> None:
+    shipped = tomllib.loads(SHIPPED.read_text("utf-8"))["tier"]["everyone"]
+    loaded = settings.load(SHIPPED, {}).tier["everyone"]
+    assert set(shipped) == {item.name for item in fields(settings.Role)}
+    assert loaded == settings.Role()
+
+
+def test_every_setting_is_commented() -> None:
+    lines = SHIPPED.read_text("utf-8").split("# Recipes:")[0].splitlines()
+    bare = [line for line in lines if "=" in line and not line.startswith("#") and "#" not in line]
+    assert bare == []
+
+
+def test_the_token_comes_from_the_environment_and_never_prints() -> None:
+    loaded = settings.load(SHIPPED, {"DISCORD_TOKEN": " sesame "})
+    assert loaded.token == "sesame"
+    assert "sesame" not in repr(loaded)
+
+
+def test_the_data_folder_is_a_setting(tmp_path: Path) -> None:
+    assert settings.load(SHIPPED, {"ZOETROPE_DATA": str(tmp_path)}).database == tmp_path / "zoetrope.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[quue]\nrate = 3", ["quue", "queue"]),
+        ("[queue.rat]\n", ["queue.rat", "per_guild"]),
+        ("[tier.gold]\nwieght = 3", ["tier.gold.wieght", "weight"]),
+        ('[tier.gold]\nweight = "much"', ["tier.gold.weight", "much", "number"]),
+        ("[tier.gold]\nweight = 0", ["tier.gold", "above 0"]),
+        ("[tier.gold]\nroles = [true]", ["tier.gold.roles", "True", "whole number"]),
+        ("[recipe.x]\ntask = 3", ["recipe.x.task", "3", "text, image, interp"]),
+        ("a = [", ["config.toml"]),
+    ],
+)
+def test_a_fault_names_key_value_and_what_was_wanted(tmp_path: Path, text: str, words: list[str]) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        settings.load(written(tmp_path, text), {})
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_default_must_be_a_recipe_of_that_task(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(SHIPPED.read_text("utf-8").replace('image = "camera"', 'image = "flow"'), "utf-8")
+    with pytest.raises(Misconfigured, match=r"default\.image is “flow”; there are camera"):
+        settings.load(path, {})
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"other\.toml is missing"):
+        settings.load(tmp_path / "other.toml", {})
+
+
+@pytest.mark.parametrize("address", ["http://evil.example/api", "https://discord.com.evil/", "http://10.0.0.1/"])
+def test_addresses_other_than_discords_are_loopback_only(address: str) -> None:
+    given = {f"ZOETROPE_DISCORD_{key}": address for key in ("API", "GATEWAY", "CDN")}
+    with pytest.raises(Misconfigured, match="must be on this machine"):
+        settings.load(SHIPPED, given)
+
+
+def test_addresses_come_together() -> None:
+    with pytest.raises(Misconfigured, match="together"):
+        settings.load(SHIPPED, {"ZOETROPE_DISCORD_API": "http://127.0.0.1:1/api"})
+    given = {f"ZOETROPE_DISCORD_{key}": f"http://127.0.0.1:1/{key}" for key in ("API", "GATEWAY", "CDN")}
+    assert not settings.load(SHIPPED, given).discord.real
