@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from gen import encode, media
 from gen.errors import EngineDied, EngineError, OutOfMemory, ZoetropeError
-from gen.job import Clip, Failure, Request
-from gen.recipe import Recipe, load
+from gen.job import Clip, Failure, Request, Task
+from gen.recipe import Range, Recipe
 
 if TYPE_CHECKING:
     from gen.models import Model, OnStep, Pixels
@@ -318,9 +318,12 @@ def _family(name: str) -> str:
 
 
 def _recipe(values: Mapping[str, Any]) -> Recipe:
-    """The recipe that `asdict` took apart."""
-    table = {key: value for key, value in values.items() if key != "name" and value is not None}
-    return load({values["name"]: table}, where="recipes")[values["name"]]
+    """The recipe that `asdict` took apart; its maker has judged it."""
+    whole = dict(values)
+    for key in ("seconds", "fps", "motion", "guidance", "steps"):
+        whole[key] = Range(**whole[key]) if whole[key] else None
+    whole["sizes"] = {aspect: (size[0], size[1]) for aspect, size in whole["sizes"].items()}
+    return Recipe(**{**whole, "task": Task(whole["task"])})
 
 
 def _collect() -> None:

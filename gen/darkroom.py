@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import unicodedata
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Self
 
 from gen.errors import BadRequest, EngineDied, EngineError
 from gen.host import Child, safe
@@ -30,7 +31,7 @@ class Darkroom:
         self,
         data: Path,
         *,
-        environ: Mapping[str, str],
+        environ: Mapping[str, str] | None = None,  # os.environ
         seconds: float = 5.0,  # a picture may take
         refit: float = 120.0,  # seconds a clip's second encode may take
         memory: int = 2 * 2**30,  # bytes of address space
@@ -41,7 +42,11 @@ class Darkroom:
         self.refit = refit
         self._settings = {"mode": "media", "data": str(self.data), "memory": memory}
         # Threads of a numeric library reserve address space that the limit is not meant for.
-        self._environ = {**safe(environ), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        self._environ = {
+            **safe(os.environ if environ is None else environ),
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+        }
         self._name = name
         self._numbers = itertools.count(1)
         self._turn = asyncio.Lock()
@@ -51,6 +56,12 @@ class Darkroom:
     def pid(self) -> int | None:
         """The child's process id, while there is one."""
         return self._child.pid if self._child and self._child.alive else None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
 
     async def start(self) -> None:
         """Starts the child ahead of its first picture. Raises EngineDied."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from gen.errors import EngineDied, EngineError
 from gen.job import Clip, Failure, Request
@@ -53,9 +53,7 @@ class Child:
         self.context = contextvars.copy_context()  # of the job at hand: its id is in its log lines
 
     @classmethod
-    async def born(
-        cls, settings: Mapping[str, Any], environ: Mapping[str, str], *, patience: float
-    ) -> Child:
+    async def born(cls, settings: Mapping[str, Any], environ: Mapping[str, str], *, patience: float) -> Child:
         """A child that has said it is ready. Raises EngineDied."""
         level = logging.getLevelName(log.getEffectiveLevel())
         try:
@@ -179,6 +177,12 @@ class Host:
     def pid(self) -> int | None:
         """The child's process id, while there is one."""
         return self._child.pid if self._child and self._child.alive else None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
 
     async def start(self) -> None:
         """Starts the child ahead of its first clip. Raises EngineDied."""

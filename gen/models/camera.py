@@ -162,9 +162,7 @@ def _room(travel: float, across: bool, down: bool, shape: tuple[int, int], size:
     return largest / min(largest, wide, high)
 
 
-def _reach(
-    travel: float, zoom: float, shape: tuple[int, int], size: tuple[int, int]
-) -> tuple[float, float]:
+def _reach(travel: float, zoom: float, shape: tuple[int, int], size: tuple[int, int]) -> tuple[float, float]:
     """The share of the room on each axis that a pan by `travel` of the view's size takes."""
     scale = cover(0.0, shape, size) / zoom
     rooms = (
