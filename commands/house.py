@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import discord
 
+from commands.echoes import Echoes
 from gen.job import Asker, Job
 from gen.studio import Studio, Upload
 
@@ -25,7 +26,11 @@ class Desk(Protocol):
     """Knows people, channels and files."""
 
     def asker(self, source: discord.Interaction | discord.RawReactionActionEvent) -> Asker:
-        """Who asks and where, with tier and file limit. Raises NotAllowed naming a permission the bot lacks."""
+        """Who asks and where. Raises NotAllowed naming a permission that the bot lacks."""
+        ...
+
+    async def private(self, asker: Asker, user: discord.User | discord.Member) -> Asker:
+        """The same asker, answered by direct message. Raises NotAllowed when Discord refuses to open one."""
         ...
 
     async def fetch(self, attachment: discord.Attachment) -> Upload:
@@ -40,3 +45,4 @@ class House:
     studio: Studio
     board: Board
     desk: Desk
+    echoes: Echoes = field(default_factory=Echoes)

@@ -1,0 +1,52 @@
+"""/animate: a prompt to a clip; with an image, image and prompt to a clip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from commands import options
+from commands.house import House
+from commands.making import make
+from gen.job import Task
+
+
+def add(tree: app_commands.CommandTree[Any], house: House) -> None:
+    """Adds the command."""
+
+    @tree.command(name="animate", description="Make a clip from a prompt, or from a picture and a prompt")
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.describe(
+        **options.about(
+            "prompt", "image", "model", "camera", "motion", "aspect", "seconds", "fps", "negative", "seed",
+            "guidance", "steps", "loop", "private",
+        )
+    )  # fmt: skip
+    @app_commands.choices(camera=options.CAMERA, aspect=options.ASPECT)
+    @app_commands.autocomplete(model=options.models(house, Task.TEXT, picture=Task.IMAGE))
+    async def animate(
+        interaction: discord.Interaction[Any],
+        prompt: options.Words,
+        image: discord.Attachment | None = None,
+        model: str | None = None,
+        camera: str | None = None,
+        motion: options.Motion | None = None,
+        aspect: str | None = None,
+        seconds: options.Seconds | None = None,
+        fps: options.Fps | None = None,
+        negative: options.Words | None = None,
+        seed: options.Seed | None = None,
+        guidance: options.Guidance | None = None,
+        steps: options.Steps | None = None,
+        loop: bool | None = None,
+        private: bool = False,
+    ) -> None:
+        asked = {
+            "model": model, "camera": camera, "motion": motion, "aspect": aspect, "seconds": seconds,
+            "fps": fps, "negative": negative, "seed": seed, "guidance": guidance, "steps": steps,
+            "loop": loop,
+        }  # fmt: skip
+        task, files = (Task.IMAGE, [image]) if image else (Task.TEXT, [])
+        await make(house, interaction, task, prompt, asked, files, private=private)

@@ -1,0 +1,66 @@
+"""/cancel, and the button that does the same: takes a clip out of the line, or stops it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.app_commands import Choice
+
+from commands import buttons, replies
+from commands.errors import begin
+from commands.house import House
+from commands.presses import hearing
+from gen.errors import NotFound
+from gen.job import Job, State
+
+
+def add(tree: app_commands.CommandTree[Any], house: House) -> None:
+    """Adds the command and the button."""
+
+    async def clips(interaction: discord.Interaction[Any], typed: str) -> list[Choice[str]]:
+        named = [(replies.suggestion(job, interaction.locale.value), job) for job in mine(house, interaction)]
+        return [Choice(name=name, value=job.id) for name, job in named if typed.lower() in name.lower()][:25]
+
+    @tree.command(name="cancel", description="Cancel a clip of yours that is waiting or being made")
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.describe(clip="Which one; without it, the one you asked for last")
+    @app_commands.autocomplete(clip=clips)
+    async def cancel(interaction: discord.Interaction[Any], clip: str | None = None) -> None:
+        last = next(iter(mine(house, interaction)), None)
+        if clip is None and last is None:
+            raise NotFound("You have no clip in the line.")
+        wanted = clip or (last.id if last else "")
+        await begin(interaction, private=True)
+        job = await stop(house, interaction, wanted.strip())
+        text = replies.stopped(job, interaction.locale.value)
+        await interaction.edit_original_response(content=text)
+
+    tree.client.add_dynamic_items(hearing(buttons.CANCEL, press, house))
+
+
+async def press(house: House, interaction: discord.Interaction[Any], about: str) -> None:
+    """The button on a ticket. The ticket itself says that it worked."""
+    await interaction.response.defer()
+    job = await stop(house, interaction, about)
+    if job.state is not State.CANCELLED:
+        await interaction.followup.send(replies.stopped(job, interaction.locale.value), ephemeral=True)
+
+
+async def stop(house: House, interaction: discord.Interaction[Any], job_id: str) -> Job:
+    """Cancels the job for its owner, or for a moderator of the server it was asked for in. Raises Refused."""
+    job = await house.studio.find(job_id)
+    return await house.studio.cancel(job.id, user=interaction.user.id, any_owner=moderates(interaction, job))
+
+
+def moderates(interaction: discord.Interaction[Any], job: Job) -> bool:
+    """Whether the person may manage messages where the job's clip goes."""
+    here = bool(job.asker.guild) and job.asker.guild == interaction.guild_id
+    return here and interaction.permissions.manage_messages
+
+
+def mine(house: House, interaction: discord.Interaction[Any]) -> list[Job]:
+    """The person's clips in the line, the one asked for last first."""
+    jobs = [place.job for place in house.studio.places() if place.job.asker.user == interaction.user.id]
+    return sorted(jobs, key=lambda job: job.created, reverse=True)

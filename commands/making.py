@@ -1,0 +1,128 @@
+"""The way of every command that makes a clip: judge, answer, fetch, submit, show."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import discord
+
+from commands import errors, replies
+from commands.house import House
+from gen.errors import BadRequest, NotAllowed, Refused
+from gen.job import Asker, Job, Task
+from gen.studio import Upload
+
+log = logging.getLogger(__name__)
+
+NOBODY = discord.AllowedMentions.none()
+
+#: Sends a ticket, and answers with its message's id.
+Send = Callable[[str, discord.ui.View], Awaitable[int]]
+
+
+async def make(
+    house: House,
+    interaction: discord.Interaction[Any],
+    task: Task,
+    text: str,
+    options: Mapping[str, object],
+    files: Sequence[discord.Attachment] = (),
+    *,
+    private: bool = False,
+) -> None:
+    """From words to a job. Raises Refused: before any answer, for what can be judged at once."""
+    if house.echoes.heard(interaction.id):
+        return
+    asker = house.desk.asker(interaction)
+    for file in files:
+        look(file)
+    house.studio.read(task, text, options, asker)
+    private = private and interaction.guild_id is not None
+    await errors.begin(interaction, private=private)
+    if private:
+        await _make_privately(house, interaction, task, text, options, files, asker)
+        return
+    uploads = await _fetch(house, files)
+    job = await house.studio.submit(task, text, options, uploads, asker)
+    await show(house, job, partial(in_answer, interaction))
+
+
+async def _make_privately(
+    house: House,
+    interaction: discord.Interaction[Any],
+    task: Task,
+    text: str,
+    options: Mapping[str, object],
+    files: Sequence[discord.Attachment],
+    asker: Asker,
+) -> None:
+    """The ticket stands in direct messages, where the bot's own token can edit it for hours; a private answer
+    could be edited for 15 minutes only. The first message there shows that the door is open."""
+    asker = await house.desk.private(asker, interaction.user)
+    message = await _knock(interaction, asker)
+
+    async def send(text: str, view: discord.ui.View) -> int:
+        await message.edit(content=text, view=view, allowed_mentions=NOBODY)
+        await interaction.edit_original_response(content=replies.sent_privately(asker.locale, asker.channel))
+        return message.id
+
+    try:
+        uploads = await _fetch(house, files)
+        job = await house.studio.submit(task, text, options, uploads, asker)
+    except BaseException:
+        with suppress(*errors.UNHEARD):
+            await message.delete()
+        raise
+    await show(house, job, send)
+
+
+async def _knock(interaction: discord.Interaction[Any], asker: Asker) -> discord.Message:
+    """Writes to the person, before anything is made. Raises NotAllowed when that is not allowed."""
+    channel: discord.PartialMessageable = interaction.client.get_partial_messageable(asker.channel)
+    try:
+        return await channel.send(replies.reading(asker.locale), nonce=str(interaction.id))
+    except discord.Forbidden as error:
+        raise NotAllowed(
+            "Your direct messages are closed to me; allow them for this server, or leave out “private”."
+        ) from error
+
+
+async def show(house: House, job: Job, send: Send) -> None:
+    """Sends the job's ticket; a job whose ticket Discord refuses goes on without."""
+    try:
+        await house.board.open(job, send)
+    except errors.UNHEARD as error:
+        log.warning("job %s: its ticket was not sent: %s", job.id, error)
+
+
+async def in_answer(interaction: discord.Interaction[Any], text: str, view: discord.ui.View) -> int:
+    """Puts a ticket in the place of “thinking”; the message's id."""
+    message = await interaction.edit_original_response(content=text, view=view, allowed_mentions=NOBODY)
+    return message.id
+
+
+def look(file: discord.Attachment) -> None:
+    """Judges a file by what Discord says of it. Raises BadRequest."""
+    if not file.size:
+        raise BadRequest("{name} is empty; send a picture.", name=file.filename)
+    kind = (file.content_type or "image/").split(";")[0]
+    if not kind.startswith("image/"):
+        raise BadRequest(
+            "{name} is no picture ({kind}); PNG, JPEG, WebP and GIF are taken.", name=file.filename, kind=kind
+        )
+
+
+async def _fetch(house: House, files: Sequence[discord.Attachment]) -> list[Upload]:
+    """All files at once; when one is refused, the others are let go."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            fetched = [group.create_task(house.desk.fetch(file), name=f"fetch-{file.id}") for file in files]
+    except ExceptionGroup as faults:
+        refused, _ = faults.split(Refused)
+        raise (refused or faults).exceptions[0] from None
+    return [task.result() for task in fetched]

@@ -1,0 +1,66 @@
+"""The options that commands share: what they are called, what they take, what is suggested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import discord
+from discord.app_commands import Choice, Range
+
+from commands.house import House
+from gen.job import Task
+from gen.prompt import ASPECTS, MOVES, SEEDS
+
+#: What Discord's client shows beside each option, at most 100 characters.
+ABOUT = {
+    "prompt": "What is to be seen; flags such as -camera zoom in may follow the words",
+    "image": "The picture to set in motion",
+    "first": "The picture the clip begins with",
+    "last": "The picture the clip ends with",
+    "model": "Which model makes the clip",
+    "camera": "How the camera moves",
+    "motion": "How strong the motion is, 0 to 4",
+    "aspect": "Width to height",
+    "seconds": "How long the clip plays",
+    "fps": "Frames each second, 8 to 24",
+    "negative": "What the clip is to avoid",
+    "seed": "The same seed makes the same clip",
+    "guidance": "How closely the prompt is followed, 5 to 25",
+    "steps": "Denoising steps, 1 to 100: more is slower and finer",
+    "loop": "The clip returns to its first frame",
+    "private": "Answer by direct message instead of in this channel",
+}
+
+# The widest ranges of `gen.prompt`; what a model takes is narrower, and its recipe says so.
+Words = Range[str, 0, 1500]
+Motion = Range[float, 0.0, 4.0]
+Fps = Range[int, 8, 24]
+Guidance = Range[float, 5.0, 25.0]
+Seconds = Range[float, 0.5, 20.0]
+Steps = Range[int, 1, 100]
+Seed = Range[int, 0, SEEDS - 1]
+
+CAMERA = [Choice(name=move, value=move) for move in MOVES]
+ASPECT = [Choice(name=aspect, value=aspect) for aspect in ASPECTS]
+
+Suggest = Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, list[Choice[str]]]]
+
+
+def about(*names: str) -> dict[str, str]:
+    """The descriptions of those options."""
+    return {name: ABOUT[name] for name in names}
+
+
+def models(house: House, *tasks: Task, picture: Task | None = None) -> Suggest:
+    """Suggests the models that are turned on for the tasks, and for `picture` once there is an image."""
+
+    async def suggest(interaction: discord.Interaction[Any], typed: str) -> list[Choice[str]]:
+        fitting = {picture} if picture and interaction.namespace.image else set(tasks)
+        return [
+            Choice(name=f"{recipe.name}: {recipe.about}"[:100], value=recipe.name)
+            for recipe in house.studio.recipes.values()
+            if recipe.on and recipe.task in fitting and typed.lower() in recipe.name.lower()
+        ][:25]
+
+    return suggest

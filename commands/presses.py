@@ -1,0 +1,38 @@
+"""Presses of buttons, heard by custom id, so that a button lives as long as its message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import discord
+from discord.ui import Button, DynamicItem, Item
+
+from commands.errors import explained
+from commands.house import House
+
+#: Is given the house, the press, and what stands behind the colon of the custom id.
+Act = Callable[[House, discord.Interaction[Any], str], Awaitable[None]]
+
+
+def hearing(deed: str, act: Act, house: House) -> type[DynamicItem[Button[Any]]]:
+    """What hears every button of that deed, for `client.add_dynamic_items`."""
+
+    class Press(DynamicItem[Button[Any]], template=rf"{deed}:(?P<about>[0-9A-Za-z.]{{1,40}})"):
+        def __init__(self, about: str) -> None:
+            super().__init__(Button(custom_id=f"{deed}:{about}"))
+            self.about = about
+
+        @classmethod
+        async def from_custom_id(
+            cls, interaction: discord.Interaction[Any], item: Item[Any], match: re.Match[str], /
+        ) -> Press:
+            return cls(match["about"])
+
+        async def callback(self, interaction: discord.Interaction[Any]) -> None:
+            async with explained(interaction):
+                if not house.echoes.heard(interaction.id):
+                    await act(house, interaction, self.about)
+
+    return Press
