@@ -7,6 +7,7 @@ import io
 import os
 import struct
 import tempfile
+import warnings
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,7 +78,13 @@ def decode(data: bytes, name: str) -> Pixels:
             "{name} has {size} MiB; at most {most} MiB work.",
             name=name, size=round(len(data) / 2**20, 1), most=BYTES // 2**20,
         )  # fmt: skip
-    Image.MAX_IMAGE_PIXELS = PIXELS // 2  # Pillow refuses at twice this, inside the readers too
+    Image.MAX_IMAGE_PIXELS = PIXELS // 2  # Pillow refuses at twice this, inside the readers too …
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # … and warns from here on, as of much that is odd but readable
+        return _pixels(data, name)
+
+
+def _pixels(data: bytes, name: str) -> Pixels:
     with _open(data, name) as image:
         _bounds(image.size, name)
         try:
