@@ -124,6 +124,10 @@ class Ledger:
         """The jobs that were rolled or remixed from that one, oldest first."""
         return await self._many(JOBS.where(JobRow.parent == job_id).order_by(JobRow.created, JobRow.id))
 
+    async def ancestors(self, job_id: str) -> Sequence[Job]:
+        """The job that one was rolled or remixed from, that one's own, and so on to the first."""
+        return await self.store.read(lambda connection: _ancestors(connection, job_id))
+
     async def pace(self) -> dict[str, tuple[float, int]]:
         """Per recipe: median seconds a clip took lately, and over how many clips."""
         return await self.store.read(_pace)
@@ -205,6 +209,16 @@ def _record(connection: Connection, job: Job, now: float) -> bool:
     if changed and job.clip is not None:
         _keep(connection, job, job.clip, now)
     return changed
+
+
+def _ancestors(connection: Connection, job_id: str) -> list[Job]:
+    # A parent is written before its child and never changes, so that this ends.
+    line: list[Job] = []
+    row = connection.execute(FIND, {"job": job_id}).first()
+    while row is not None and row.parent is not None:
+        row = connection.execute(FIND, {"job": row.parent}).one()
+        line.append(job_of(row))
+    return line
 
 
 def _pace(connection: Connection) -> dict[str, tuple[float, int]]:

@@ -74,7 +74,7 @@ def test_a_file_is_never_written_over(file: Path, tmp_path: Path):
 
 
 def test_what_cannot_be_copied_is_named(file: Path, tmp_path: Path):
-    with pytest.raises(Misconfigured, match="no database at .*nothing.db"):
+    with pytest.raises(Misconfigured, match=r"no database at .*nothing\.db"):
         backup(tmp_path / "nothing.db", tmp_path / "copy.db")
     with pytest.raises(Misconfigured, match="unable to open database file"):
         backup(file, tmp_path / "nowhere" / "copy.db")

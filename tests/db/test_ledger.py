@@ -8,7 +8,6 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -27,8 +26,9 @@ async def arrive(ledger: Ledger, number: int, state: State, **changes):
     """A job that is in `state`, by the allowed way."""
     last = job(number, **changes)
     await ledger.add(last)
-    for last in way(last, state):
-        assert await ledger.record(last)
+    for turn in way(last, state):
+        assert await ledger.record(turn)
+        last = turn
     return last
 
 
@@ -50,12 +50,13 @@ async def test_a_job_comes_back_as_it_was(ledger: Ledger, state: State):
         assert str(found.failure.error()) == "cuda:0 has too little memory."
 
 
-@pytest.mark.parametrize(("now", "then"), list(product(State, State)))
-async def test_the_table_allows_what_the_states_allow(ledger: Ledger, now: State, then: State):
-    before = await arrive(ledger, 1, now)
-    wanted = turned(before, then, number=9)
-    assert await ledger.record(wanted) is (now in BEFORE[then])
-    assert await ledger.find(before.id) == (wanted if now in BEFORE[then] else before)
+@pytest.mark.parametrize("now", State)
+async def test_the_table_allows_what_the_states_allow(ledger: Ledger, now: State):
+    for number, then in enumerate(State):
+        before = await arrive(ledger, number, now)
+        wanted = turned(before, then, number=9)
+        assert await ledger.record(wanted) is (now in BEFORE[then])
+        assert await ledger.find(before.id) == (wanted if now in BEFORE[then] else before)
 
 
 async def test_a_job_nobody_added_is_not_recorded(ledger: Ledger):
@@ -152,6 +153,10 @@ async def test_lineage(ledger: Ledger):
     await ledger.add(job(2, parent="job-00001"))
     assert [child.id for child in await ledger.children("job-00001")] == ["job-00002", "job-00003"]
     assert (await ledger.find("job-00002")).parent == "job-00001"
+    await ledger.add(job(5, parent="job-00002"))
+    assert [one.id for one in await ledger.ancestors("job-00005")] == ["job-00002", "job-00001"]
+    assert await ledger.ancestors("job-00001") == []
+    assert await ledger.ancestors("gone") == []
     await ledger.add(job(4, parent="gone"))
     assert (await ledger.find("job-00004")).parent is None
 

@@ -149,7 +149,7 @@ async def test_a_failed_first_migration_leaves_an_empty_file_empty(tmp_path: Pat
 async def test_a_newer_database_is_refused(full: Path, tmp_path: Path):
     await upgrade(address(full), scripts=scripts(tmp_path, [ADD]), head="9999")
     before = dump(full)
-    with pytest.raises(Misconfigured, match="newer version .revision 9999.: update Zoetrope"):
+    with pytest.raises(Misconfigured, match=r"newer version \(revision 9999\): update Zoetrope"):
         async with Ledger.open(full):
             raise AssertionError("it opened")
     assert dump(full) == before

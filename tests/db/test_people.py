@@ -18,9 +18,8 @@ ME, YOU, GUILD = 2**63 - 1, 11, 77
 async def post(ledger: Ledger, number: int, **changes):
     one = job(number, **changes)
     await ledger.add(one)
-    for one in way(one, State.POSTED):
-        await ledger.record(one)
-    return one
+    for turn in way(one, State.POSTED):
+        assert await ledger.record(turn)
 
 
 async def test_favourites(ledger: Ledger):
