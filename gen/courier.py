@@ -14,7 +14,7 @@ from gen.ports import Delivery, Ledger
 log = logging.getLogger(__name__)
 
 #: Seconds before each further try to post a clip; after the last it stays MADE until the next start.
-WAITS = (1.0, 5.0, 20.0, 60.0, 180.0, 600.0)
+WAITS = (1.0, 5.0, 20.0, 60.0, 180.0, 600.0, *[3600.0] * 24)
 
 
 class Courier:
@@ -45,21 +45,25 @@ class Courier:
                 group.create_task(self.deliver(job), name=f"deliver-{job.id}")
 
     async def deliver(self, job: Job) -> Job:
-        """Posts a MADE job, again and again if need be, and shows how it ended."""
+        """Posts a MADE job, again and again if need be, and shows how it ended, as the ledger has it."""
         if job.state is State.MADE:
             job = await self._post(job)
         self.delivery.show(job)
         return job
 
     async def _post(self, job: Job) -> Job:
-        ended = job
         for wait in (0.0, *self.waits):
             await asyncio.sleep(wait)
             ended = await self._try(job)
             if ended is not job:
-                await self.ledger.record(ended)
-                break
-        return ended
+                return await self._written(ended)
+        return job
+
+    async def _written(self, job: Job) -> Job:
+        if await self.ledger.record(job):
+            return job
+        log.warning("job %s: the ledger would not have it %s", job.id, job.state)
+        return await self.ledger.find(job.id) or job
 
     async def _try(self, job: Job) -> Job:
         """The job POSTED or FAILED; the job itself when another try may work."""

@@ -10,6 +10,8 @@ from gen.job import Job
 
 #: Clips of a recipe that are remembered.
 MEMORY = 30
+#: Clips that an earlier run's median counts for at most, so that a new device is soon believed.
+INHERITED = 8
 #: Seconds assumed for a recipe that has not made a clip yet.
 UNKNOWN = 20.0
 
@@ -18,8 +20,10 @@ class Pace:
     """Median seconds by recipe."""
 
     def __init__(self, known: Mapping[str, tuple[float, int]] | None = None) -> None:
+        self.known: dict[str, tuple[float, int]] = dict(known or {})  # seconds, over how many clips
         self._took: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MEMORY))
-        self.known: dict[str, tuple[float, int]] = dict(known or {})
+        for recipe, (seconds, count) in self.known.items():
+            self._took[recipe].extend([seconds] * min(count, INHERITED))
 
     def note(self, job: Job) -> None:
         """Remembers how long a MADE job's clip took."""

@@ -2,8 +2,9 @@
 
     text    = [ words ] { flag }
     flag    = dash name [ value ]      at the start of the text or after white space
-    dash    = "-" | "--" | "—" | "–"   (a phone turns two hyphens into one of the latter)
-    name    = a letter, then letters   (a hyphen inside a word, or before a digit or a space, is no flag)
+    dash    = one or two hyphens or dashes of any script (a phone turns two hyphens into one long dash)
+    name    = a letter, then all up to the next white space
+              (so a hyphen inside a word, or before a digit or a space, is no flag)
     value   = all words up to the next flag
 
     -camera   zoom in|out, pan up|down|left|right (two that do not conflict), rotate clockwise|cw|
@@ -13,21 +14,24 @@
     -gs       5 to 25, guidance scale                    -seed     0 to 4294967295
     -seconds  0.5 to 20                                  -steps    1 to 100, denoising steps
     -model    name of a recipe                           -smooth   1, 2 or 4, frames interpolated
-    -loop     the clip returns to its first frame; stands alone
+    -loop     the clip returns to its first frame; stands alone, or before "no"
 
-The first seven are Pika's; a recipe may allow less than the range here and says so itself.
+Control characters are spaces. A recipe may allow less than the range here and says so itself. The camera,
+-motion, -fps, -gs, -ar, -neg and -seed are Pika's.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from gen.errors import BadRequest
 
-LONGEST = 1500  # characters of a prompt
+LONGEST = 1500  # characters of a prompt's words, and of those to avoid
+DIGITS = 4  # that a number keeps after its point
 SEEDS = 2**32
 ASPECTS = ("16:9", "9:16", "1:1", "5:2", "4:5", "4:3")
 MOVES = (
@@ -41,7 +45,10 @@ MOVES = (
     "rotate counterclockwise",
 )
 
-_FLAG = re.compile(r"(?:^|(?<=\s))(?:--?|[—–])([A-Za-z]+)(?=\s|$)")
+_FLAG = re.compile(r"(?<!\S)[-‐-―−－]{1,2}([A-Za-z]\S*)")  # hyphens and dashes, the minus, the wide hyphen
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")  # of a recipe
+_NUMBER = re.compile(r"(?=\.?[0-9])[0-9]{0,12}(\.[0-9]{0,20})?")
+_FORBIDDEN = {"Cc", "Cs"}  # control characters, halves of a character
 _DIRECTIONS: Mapping[str, Mapping[str, str]] = {
     "zoom": {"in": "in", "out": "out"},
     "pan": {word: word for word in ("up", "down", "left", "right")},
@@ -86,21 +93,19 @@ class Ask:
     def __str__(self) -> str:
         words = [self.prompt] if self.prompt else []
         for name, value in self.asked().items():
-            if name == "loop":
-                words += ["-loop"] if value else []
-            else:
-                words += [f"-{FIELDS[name].name}", _print(name, value)]
+            words += [f"-{FIELDS[name].name}", *_print(name, value)]
         return " ".join(words)
 
 
 def parse(text: str) -> Ask:
     """The prompt and the flags in `text`. Raises BadRequest naming flag, value and range."""
-    if len(text) > LONGEST:
-        raise BadRequest(
-            "The prompt has {count} characters; {most} are allowed.", count=len(text), most=LONGEST
-        )
+    text = "".join(" " if unicodedata.category(letter) in _FORBIDDEN else letter for letter in text)
     marks = list(_FLAG.finditer(text))
     words = " ".join((text[: marks[0].start()] if marks else text).split())
+    if len(words) > LONGEST:
+        raise BadRequest(
+            "The prompt has {count} characters; {most} are allowed.", count=len(words), most=LONGEST
+        )
     found: dict[str, Any] = {}
     for mark, following in zip(marks, [*marks[1:], None], strict=False):
         flag = _flag(mark[1])
@@ -153,14 +158,16 @@ def _plain(value: object) -> str:
     """An option's value as it would stand in a prompt."""
     if isinstance(value, bool):
         return "" if value else "no"
+    if isinstance(value, float):
+        return f"{round(value, DIGITS):.15g}"
     return " ".join(str(value).split())
 
 
-def _print(name: str, value: Any) -> str:
+def _print(name: str, value: Any) -> list[str]:
+    """The words of a flag's value, as `parse` reads them."""
     if name == "camera":
-        kind = value[0].split()[0]
-        return " ".join([kind, *(move.split()[1] for move in value)])
-    return f"{value:g}" if isinstance(value, float) and len(f"{value:g}") < 6 else str(value)
+        return [value[0].split()[0], *(move.split()[1] for move in value)]
+    return [text] if (text := _plain(value)) else []
 
 
 def _moves(text: str) -> tuple[str, ...]:
@@ -176,7 +183,7 @@ def _moves(text: str) -> tuple[str, ...]:
 
 def _number(least: float, most: float) -> Callable[[str], float]:
     def read(text: str) -> float:
-        value = float(text) if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?", text) else -1.0
+        value = round(float(text), DIGITS) if _NUMBER.fullmatch(text) else -1.0
         if not least <= value <= most:
             raise ValueError(text)
         return value
@@ -210,7 +217,7 @@ def _words(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,39}", text.lower()):
+    if not NAME.fullmatch(text.lower()):
         raise ValueError(text)
     return text.lower()
 
@@ -218,7 +225,7 @@ def _name(text: str) -> str:
 def _switch(text: str) -> bool:
     if text.lower() not in ("", "no"):
         raise ValueError(text)
-    return text == ""
+    return not text
 
 
 FLAGS: tuple[Flag, ...] = (
@@ -232,12 +239,12 @@ FLAGS: tuple[Flag, ...] = (
     Flag("fps", "fps", "a whole number from 8 to 24", _whole(8, 24)),
     Flag("gs", "guidance", "a number from 5 to 25", _number(5, 25), ("guidance", "cfg")),
     Flag("ar", "aspect", "one of " + ", ".join(ASPECTS), _one_of(*ASPECTS), ("aspect",)),
-    Flag("neg", "negative", "words that the clip is to avoid", _words, ("no", "negative")),
+    Flag("neg", "negative", f"up to {LONGEST} characters of words to avoid", _words, ("no", "negative")),
     Flag("seed", "seed", f"a whole number from 0 to {SEEDS - 1}", _whole(0, SEEDS - 1)),
     Flag("seconds", "seconds", "a number from 0.5 to 20", _number(0.5, 20)),
     Flag("steps", "steps", "a whole number from 1 to 100", _whole(1, 100)),
     Flag("model", "model", "the name of a model", _name),
     Flag("smooth", "smooth", "1, 2 or 4", lambda text: int(_one_of("1", "2", "4")(text))),
-    Flag("loop", "loop", "no value", _switch),
+    Flag("loop", "loop", "no value, or “no”", _switch),
 )
 FIELDS: Mapping[str, Flag] = {flag.field: flag for flag in FLAGS}

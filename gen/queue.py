@@ -2,9 +2,9 @@
 
 Each lane has a turn, a number on one common clock. Of the lanes whose throttle lets them go, the one with the
 lowest turn is served (of equal ones, the one that has had its turn longest), and its turn moves on by
-1 / weight; a lane that was idle starts at the clock's present. So a user with one clip never waits behind
-more than one clip of each other user (n clips of a user of weight n), the clip being made included. This is
-start-time fair queueing (Goyal, Vin and Cheng, 1996) in which every clip costs one turn.
+ROUND / weight; a lane that was idle or throttled starts at the clock's present. So a user with one clip never
+waits behind more than one clip of each other user (n clips of a user of weight n), the clip being made
+included. This is start-time fair queueing (Goyal, Vin and Cheng, 1996) in which every clip costs one turn.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -20,21 +21,38 @@ from dataclasses import dataclass, field
 
 from asyncio_throttle import Throttler
 
-from gen.errors import LaneFull, NotAllowed
+from gen.errors import LaneFull, Misconfigured, NotAllowed
 from gen.job import Job
 
 #: How often a throttled lane looks whether it may go on, in seconds.
 LOOK = 0.1
+#: What a clip costs a user of weight 1: whole numbers do not drift, and 1 to 16 divide this one without rest.
+ROUND = 720_720
 
 
 @dataclass(frozen=True)
 class Tier:
-    """What a user may do: clips waiting at once, clips released each period, turns beside others'."""
+    """What a user may do: clips waiting at once, clips released each period, turns beside others'.
+
+    Raises Misconfigured when nobody could ever be served by it.
+    """
 
     waiting: int = 5
     rate: int = 20
     period: float = 60.0  # seconds
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.waiting < 1 or self.rate < 1 or not self.period > 0 or not 0.001 <= self.weight <= ROUND:
+            raise Misconfigured(
+                "A tier needs waiting and rate from 1, a period above 0 and a weight from 0.001: {tier}.",
+                tier=self,
+            )
+
+    @property
+    def cost(self) -> int:
+        """By how much a clip moves its lane's turn on."""
+        return math.ceil(ROUND / self.weight)
 
 
 @dataclass
@@ -43,19 +61,13 @@ class Lane:
 
     tier: Tier
     throttler: Throttler
-    turn: float
+    turn: int
     since: int  # when it got that turn, as a count
     jobs: deque[Job] = field(default_factory=deque)
     seats: int = 0  # reserved for jobs that are being written
     released: deque[float] = field(default_factory=deque)  # when its last jobs were let go
     free: bool = False  # its throttle has let the next job go
     opening: asyncio.Task[None] | None = None
-
-    def opens(self, now: float) -> float:
-        """When its throttle lets the next job go."""
-        if self.free or len(self.released) < self.tier.rate:
-            return now
-        return max(now, self.released[-self.tier.rate] + self.tier.period)
 
 
 class Queue:
@@ -74,7 +86,7 @@ class Queue:
         self._monotonic = monotonic
         self._lanes: dict[int, Lane] = {}
         self._guilds: dict[int, int] = {}
-        self._clock = 0.0
+        self._clock = 0
         self._count = itertools.count()
         self._wake = asyncio.Event()
         self._most_lanes = 1000
@@ -84,7 +96,8 @@ class Queue:
 
     def __repr__(self) -> str:
         lanes = (
-            f"{user}@{lane.turn:g}:{[job.id for job in lane.jobs]}" for user, lane in self._lanes.items()
+            f"{user}@{lane.turn / ROUND:g}:{[job.id for job in lane.jobs]}"
+            for user, lane in self._lanes.items()
         )
         return f"<Queue {' '.join(lanes)}>"
 
@@ -127,10 +140,12 @@ class Queue:
 
     async def get(self) -> Job:
         """The next job in turn, as soon as there is one."""
-        while (job := self._next()) is None:
+        while True:
+            await asyncio.sleep(0)  # throttles that were asked a moment ago answer first
+            if job := self._next():
+                return job
             self._wake.clear()
             await self._wake.wait()
-        return job
 
     def remove(self, job_id: str) -> Job | None:
         """Takes a waiting job out of the line; None when it is not in it."""
@@ -156,37 +171,33 @@ class Queue:
         lane = self._lanes.get(user)
         return list(lane.jobs) if lane else []
 
-    def forecast(self, busy: float, lasts: Callable[[Job], float]) -> list[tuple[Job, float]]:
+    def forecast(self, busy: float, lasts: Callable[[Job], float]) -> Iterator[tuple[Job, float]]:
         """All waiting jobs in the order of service, each with the seconds from now until its start.
 
         `busy` is how many seconds the device is still taken, `lasts` how many a job takes. The lanes' rules
-        are played through, their throttles included.
+        are played through, their throttles included; what comes or goes meanwhile is not seen.
         """
         now = self._monotonic()
-        at = now + busy
-        served: list[tuple[Job, float]] = []
-        later: list[tuple[float, int, _Ghost]] = []
-        ready: list[tuple[float, int, _Ghost]] = []
-        for number, lane in enumerate(lane for lane in self._lanes.values() if lane.jobs):
-            heapq.heappush(later, (lane.opens(now), number, _Ghost(lane)))
-        count = itertools.count(next(self._count))
-        clock = self._clock
-        while later or ready:
-            if not ready and later[0][0] > at:
-                at = later[0][0]
-            while later and later[0][0] <= at:
-                _, _, ghost = heapq.heappop(later)
+        at, clock, count = now + busy, self._clock, itertools.count(next(self._count))
+        ghosts = [_Ghost(lane) for lane in self._lanes.values() if lane.jobs]
+        closed = [(now if ghost.free else ghost.open(now), ghost.since, ghost) for ghost in ghosts]
+        heapq.heapify(closed)
+        ready: list[tuple[int, int, _Ghost]] = []
+        while closed or ready:
+            if not ready:
+                at = max(at, closed[0][0])
+            while closed and closed[0][0] <= at:
+                ghost = heapq.heappop(closed)[2]
                 if ghost.turn < clock:
                     ghost.turn, ghost.since = clock, next(count)
                 heapq.heappush(ready, (ghost.turn, ghost.since, ghost))
             clock, _, ghost = heapq.heappop(ready)
             job = ghost.jobs.popleft()
-            served.append((job, at - now))
-            ghost.serve(next(count), at)
-            at += lasts(job)
+            yield job, at - now
+            ghost.turn, ghost.since = clock + ghost.tier.cost, next(count)
             if ghost.jobs:
-                heapq.heappush(later, (ghost.opens(at), ghost.since, ghost))
-        return served
+                heapq.heappush(closed, (ghost.open(at), ghost.since, ghost))
+            at += lasts(job)
 
     async def aclose(self) -> None:
         """Ends the tasks that wait for throttles."""
@@ -203,12 +214,12 @@ class Queue:
         lane = min(ready, key=lambda one: (one.turn, one.since))
         job = lane.jobs.popleft()
         self._clock = max(self._clock, lane.turn)
-        lane.turn += 1 / lane.tier.weight
+        lane.turn += lane.tier.cost
         lane.since = next(self._count)
         lane.free = False
         self._tally(job.asker.guild, -1)
         self._open(lane)
-        self._sweep()
+        self._sweep(lane)
         return job
 
     def _open(self, lane: Lane) -> None:
@@ -218,8 +229,9 @@ class Queue:
 
     async def _release(self, lane: Lane) -> None:
         await lane.throttler.acquire()
-        lane.released.append(self._monotonic())
-        while len(lane.released) > lane.tier.rate:
+        now = self._monotonic()
+        lane.released.append(now)
+        while lane.released[0] < now - lane.tier.period:
             lane.released.popleft()
         lane.free = True
         self._catch_up(lane)
@@ -234,13 +246,16 @@ class Queue:
         return self.tiers.get(name) or self.tiers["everyone"]
 
     def _lane(self, user: int, tier: str) -> Lane:
+        """The user's lane, under the rules of the tier they ask with now."""
         rules = self._tier(tier)
         lane = self._lanes.get(user)
         if lane is None:
-            lane = Lane(rules, _throttler(rules), self._clock, next(self._count))
+            lane = Lane(rules, Throttler(rules.rate), self._clock, next(self._count))
             self._lanes[user] = lane
-        elif lane.tier != rules:
-            lane.tier, lane.throttler = rules, _throttler(rules)
+        # What was released under another tier still counts: who has two tiers has not two allowances.
+        lane.tier, throttler = rules, lane.throttler
+        throttler.rate_limit, throttler.period = rules.rate, rules.period
+        throttler.retry_interval = min(LOOK, rules.period / 10)
         return lane
 
     def _tally(self, guild: int | None, step: int) -> None:
@@ -249,14 +264,18 @@ class Queue:
             if not self._guilds[guild]:
                 del self._guilds[guild]
 
-    def _sweep(self) -> None:
-        """Forgets lanes that hold nothing a newcomer would not have, when there are many."""
+    def _sweep(self, served: Lane) -> None:
+        """Forgets lanes, when there are many, that hold nothing a newcomer would not have.
+
+        A turn ahead of the clock counts only while somebody waits for it, or for the clip that is being made.
+        """
         if len(self._lanes) <= self._most_lanes:
             return
-        now = self._monotonic()
+        now, idle = self._monotonic(), not any(lane.jobs for lane in self._lanes.values())
         for user, lane in list(self._lanes.items()):
             rested = not lane.released or now - lane.released[-1] > lane.tier.period
-            if not lane.jobs and not lane.seats and not lane.free and rested and lane.turn <= self._clock:
+            level = lane.turn <= self._clock or (idle and lane is not served)
+            if rested and level and not lane.jobs and not lane.seats:
                 del self._lanes[user]
         self._most_lanes = max(1000, 2 * len(self._lanes))
 
@@ -264,26 +283,19 @@ class Queue:
 class _Ghost:
     """A lane as `forecast` plays it through."""
 
-    __slots__ = ("jobs", "released", "since", "tier", "turn")
+    __slots__ = ("free", "jobs", "released", "since", "tier", "turn")
 
     def __init__(self, lane: Lane) -> None:
         self.tier = lane.tier
         self.turn = lane.turn
         self.since = lane.since
+        self.free = lane.free
         self.jobs = deque(lane.jobs)
-        # A lane that is free has been let go already: that release counts once, when it is served.
-        self.released = deque(itertools.islice(lane.released, len(lane.released) - lane.free))
+        self.released = deque(lane.released)
 
-    def serve(self, count: int, at: float) -> None:
-        self.turn += 1 / self.tier.weight
-        self.since = count
+    def open(self, at: float) -> float:
+        """When the throttle, asked at that time, lets the next job go."""
+        if len(self.released) >= self.tier.rate:
+            at = max(at, self.released[-self.tier.rate] + self.tier.period)
         self.released.append(at)
-
-    def opens(self, at: float) -> float:
-        if len(self.released) < self.tier.rate:
-            return at
-        return self.released[-self.tier.rate] + self.tier.period
-
-
-def _throttler(tier: Tier) -> Throttler:
-    return Throttler(rate_limit=tier.rate, period=tier.period, retry_interval=LOOK)
+        return at

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from gen.errors import BadRequest, Misconfigured
 from gen.job import Picture, Request, Task
-from gen.prompt import FIELDS, SEEDS, Ask
+from gen.prompt import FIELDS, NAME, SEEDS, Ask
 
 PICTURES: Mapping[Task, int] = {Task.TEXT: 0, Task.IMAGE: 1, Task.INTERP: 2}
 
@@ -72,7 +73,7 @@ class Recipe:
         """What an engine is to make; `seed` is taken when none was asked for. Raises BadRequest."""
         if len(pictures) != PICTURES[self.task]:
             raise BadRequest(
-                "{model} takes {count} pictures, not {given}.",
+                "The model {model} takes another number of pictures: {count}, not {given}.",
                 model=self.name, count=PICTURES[self.task], given=len(pictures),
             )  # fmt: skip
         if self.task is Task.TEXT and not ask.prompt:
@@ -105,11 +106,11 @@ class Recipe:
             "negative": not self.negative,
             "camera": not self.camera,
             "loop": not self.loops,
-            "aspect": not self.sizes and not self.long,
             "seconds": bool(self.clip_frames) or self.seconds is None,
             **{name: getattr(self, name) is None for name in ("fps", "motion", "guidance", "steps")},
         }
-        return [FIELDS[name].name for name in ask.asked() if idle.get(name, False)]
+        asked = (name for name, value in ask.asked().items() if value is not False)
+        return [FIELDS[name].name for name in asked if idle.get(name, False)]
 
     def _take(self, name: str, value: float | None, otherwise: float) -> float:
         span: Range | None = getattr(self, name)
@@ -125,7 +126,7 @@ class Recipe:
         own = pictures[0].width / pictures[0].height if pictures else None
         if self.sizes:
             if aspect is None and own is not None:
-                return min(self.sizes.values(), key=lambda size: abs(size[0] / size[1] / own - 1))
+                return min(self.sizes.values(), key=lambda size: abs(math.log(size[0] / size[1] / own)))
             if aspect is not None and aspect not in self.sizes:
                 raise BadRequest(
                     "{model} takes -ar {aspects}, not {value}.",
@@ -147,6 +148,8 @@ def _ratio(aspect: str) -> float:
 
 def load(tables: Mapping[str, Any], *, where: str = "config.toml") -> dict[str, Recipe]:
     """The recipes of the `[recipe.*]` tables. Raises Misconfigured naming key, value and what was wanted."""
+    if not isinstance(tables, Mapping):
+        raise Misconfigured("{where}: recipe must be tables, [recipe.NAME].", where=where)
     return {name: _recipe(name, table, f"{where}: recipe.{name}") for name, table in tables.items()}
 
 
@@ -155,7 +158,7 @@ def shipped(path: Path) -> dict[str, Recipe]:
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise Misconfigured("{file}: {fault}", file=str(path), fault=error) from error
+        raise Misconfigured("{file}: {fault}", file=str(path), fault=str(error)) from error
     return load(tables.get("recipe", {}), where=path.name)
 
 
@@ -178,11 +181,22 @@ def pick(recipes: Mapping[str, Recipe], task: Task, name: str) -> Recipe:
     )
 
 
-_RANGES = ("seconds", "fps", "motion", "guidance", "steps")
 _KEYS = {item.name: item for item in fields(Recipe) if item.name != "name"}
+_NEEDED = ("task", "family", "about")
+#: The least that each number may be, in a range or alone.
+_LEAST: Mapping[str, float] = {
+    "seconds": 0.1, "fps": 1, "motion": 0, "guidance": 0, "steps": 1, "smooth": 1, "memory": 0,
+    "long": 16, "multiple": 2, "clip_frames": 0, "frame_multiple": 1, "frame_extra": 0,
+}  # fmt: skip
 
 
 def _recipe(name: str, table: Mapping[str, Any], where: str) -> Recipe:
+    if not NAME.fullmatch(name):
+        raise Misconfigured(
+            "{where}: a recipe's name has a to z, 0 to 9, dots and hyphens, at most 40 of them.", where=where
+        )
+    if not isinstance(table, Mapping):
+        raise Misconfigured("{where} is {value}; it must be a table.", where=where, value=repr(table))
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in _KEYS:
@@ -191,7 +205,7 @@ def _recipe(name: str, table: Mapping[str, Any], where: str) -> Recipe:
                 "{where}.{key} is unknown; there are {keys}.", where=where, key=key, keys=", ".join(near)
             )
         values[key] = _value(key, value, f"{where}.{key}")
-    if missing := [key for key in ("task", "family", "about") if key not in values]:
+    if missing := [key for key in _NEEDED if not values.get(key)]:
         raise Misconfigured("{where}: {keys} must be set.", where=where, keys=", ".join(missing))
     if not values.get("sizes") and not values.get("long"):
         raise Misconfigured("{where}: sizes or long must be set.", where=where)
@@ -199,46 +213,68 @@ def _recipe(name: str, table: Mapping[str, Any], where: str) -> Recipe:
 
 
 def _value(key: str, value: Any, where: str) -> Any:
+    read, wanted = _KINDS.get(key) or _KINDS[str(_KEYS[key].type)]
+    least = _LEAST.get(key)
     try:
-        if key == "task":
-            return Task(value)
-        if key in _RANGES:
-            return _range(value)
-        if key == "sizes":
-            return {aspect: _pixels(aspect, size) for aspect, size in value.items()}
-        wanted: dict[str, Any] = {"bool": bool, "int": int, "float": (int, float), "str": str}
-        kind = wanted.get(str(_KEYS[key].type), dict)
+        return read(value, least)
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+        raise Misconfigured(
+            "{where} is {value}; it must be {wanted}.",
+            where=where, value=repr(value), wanted=wanted + ("" if least is None else f", from {least:g}"),
+        ) from error  # fmt: skip
+
+
+def _just(kind: Any) -> Callable[[Any, float | None], Any]:
+    def read(value: Any, least: float | None) -> Any:
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise ValueError(value)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Misconfigured(
-            "{where} is {value}, which is no {wanted}.", where=where, value=repr(value), wanted=_wanted(key)
-        ) from error
-    return value
+        if least is not None and value < least:
+            raise ValueError(value)
+        return value
+
+    return read
 
 
-def _wanted(key: str) -> str:
-    if key == "task":
-        return "one of " + ", ".join(Task)
-    if key in _RANGES:
-        return "table of default, least and most"
-    if key == "sizes":
-        return "table of aspects to even [width, height]"
-    return {"bool": "true or false", "int": "whole number", "float": "number", "str": "text"}.get(
-        str(_KEYS[key].type), "table"
-    )
+def _even(value: Any, least: float | None) -> int:
+    if value % 2:
+        raise ValueError(value)
+    return int(_just(int)(value, least))
 
 
-def _range(value: Mapping[str, float]) -> Range:
-    span = Range(**{key: float(number) for key, number in value.items()})
+def _number(value: Any, least: float | None) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(value)
+    if least is not None and value < least:
+        raise ValueError(value)
+    return float(value)
+
+
+def _range(value: Any, least: float | None) -> Range:
+    span = Range(**{key: _number(number, least) for key, number in value.items()})
     if not span.least <= span.default <= span.most:
         raise ValueError(value)
     return span
 
 
-def _pixels(aspect: str, size: Sequence[int]) -> tuple[int, int]:
+def _sizes(value: Any, _: float | None) -> dict[str, tuple[int, int]]:
+    return {aspect: _pixels(aspect, size) for aspect, size in value.items()}
+
+
+def _pixels(aspect: str, size: Sequence[Any]) -> tuple[int, int]:
     _ratio(aspect)
-    width, height = (int(side) for side in size)
-    if width < 16 or height < 16 or width % 2 or height % 2:
-        raise ValueError(size)
+    width, height = (_even(side, 16) for side in size)
     return width, height
+
+
+#: By a recipe's key or its annotation: how its value is read, and what is wanted in words.
+_KINDS: Mapping[str, tuple[Callable[[Any, float | None], Any], str]] = {
+    "multiple": (_even, "an even number"),
+    "Task": (lambda value, _: Task(value), "one of " + ", ".join(Task)),
+    "str": (_just(str), "text"),
+    "bool": (_just(bool), "true or false"),
+    "int": (_just(int), "a whole number"),
+    "float": (_number, "a number"),
+    "Range | None": (_range, "a table of default, least and most, all three"),
+    "Mapping[str, Any]": (_just(dict), "a table"),
+    "Mapping[str, tuple[int, int]]": (_sizes, 'a table of aspects and even sides, as "16:9" = [640, 360]'),
+}

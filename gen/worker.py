@@ -6,9 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from gen.errors import EngineDied, EngineError, TimedOut, ZoetropeError
-from gen.job import Clip, Job
+from gen.job import Clip, Job, State
+from gen.pace import Pace
 from gen.ports import Engine, Ledger, Step
 from gen.queue import Queue
 
@@ -40,7 +42,8 @@ class Worker:
         self.ended: asyncio.Queue[Job] = asyncio.Queue()
         self.job: Job | None = None  # in the engine now
         self.step: Step | None = None  # how far it is
-        self._stopped: set[str] = set()
+        self.pace = Pace()
+        self._stopped = False  # someone who may has said that the running job is to end
         self._clock: asyncio.Timeout | None = None
         self._result: asyncio.Future[Job]
 
@@ -53,45 +56,50 @@ class Worker:
         """Ends the running job and returns it as it then is; None when it is not the running one."""
         if self.job is None or self.job.id != job_id:
             return None
-        self._stopped.add(job_id)
-        if self._clock:
+        self._stopped = True
+        if self._clock and not self._clock.expired():
             self._clock.reschedule(asyncio.get_running_loop().time())
         return await asyncio.shield(self._result)
 
     async def make(self, job: Job) -> Job:
         """The job, ended or MADE, as the ledger has it. Cancelled, it stays RUNNING there."""
         self.job = job = job.running(self.now())
+        self._stopped = False
         self._result = asyncio.get_running_loop().create_future()
         try:
-            await self.ledger.record(job)
-            self.show(job, None)
-            ended = await self._outcome(job)
-            await self.ledger.record(ended)
+            ended = await self._written(job)
+            if ended is job:  # else another hand was first, and nothing is to be made
+                ended = await self._written(await self._outcome(job))
             self._result.set_result(ended)
         finally:
             self._result.cancel()  # of no effect once it has a result
-            self._stopped.discard(job.id)
             self.job = self.step = None
+        if ended.state is State.MADE:
+            self.pace.note(ended)
         return ended
+
+    async def _written(self, job: Job) -> Job:
+        """`job`, or what the ledger has instead; a job that was forgotten there ends without a clip."""
+        if await self.ledger.record(job):
+            return job
+        log.warning("job %s: the ledger would not have it %s", job.id, job.state)
+        return await self.ledger.find(job.id) or replace(job, state=State.CANCELLED, clip=None)
 
     async def _outcome(self, job: Job) -> Job:
         try:
-            clip = await self._drive(job)
-        except TimeoutError:
-            if job.id in self._stopped:
-                return job.cancelled(self.now())
-            minutes = f"{self.patience / 60:g}"
-            return job.failed(
-                TimedOut("The clip took longer than {minutes} minutes.", minutes=minutes), self.now()
-            )
+            self.show(job, None)
+            ended = job.made(await self._drive(job))
         except ZoetropeError as error:
-            log.warning("job %s failed: %s", job.id, error)
-            return job.failed(error, self.now())
+            ended = job.failed(error, self.now())
         except Exception:  # a bug ends a job, never the line
             log.exception("job %s met a bug", job.id)
             fault = EngineError("Something broke inside the bot; the operator's log says what.")
-            return job.failed(fault, self.now())
-        return job.cancelled(self.now()) if job.id in self._stopped else job.made(clip)
+            ended = job.failed(fault, self.now())
+        if self._stopped:
+            return job.cancelled(self.now())
+        if ended.failure:
+            log.warning("job %s failed: %s", job.id, ended.failure.error())
+        return ended
 
     async def _drive(self, job: Job) -> Clip:
         """The engine's clip; a request whose engine dies is tried once more."""
@@ -105,19 +113,27 @@ class Worker:
         raise AssertionError("unreachable")
 
     async def _timed(self, job: Job) -> Clip:
+        """The engine's clip, in time: a stop is no more than a deadline that is now. Raises TimedOut."""
         loop = asyncio.get_running_loop()
+        clock = asyncio.timeout(0 if self._stopped else self.patience)
 
         def progress(step: Step) -> None:
+            if self.job is not job or clock.expired():
+                return  # the last words of an engine that was told to end
             self.step = step
-            if step.stage == "fetching" and job.id not in self._stopped:
+            if step.stage == "fetching" and not self._stopped:
                 clock.reschedule(loop.time() + self.patience)
             self.show(job, step)
 
         try:
-            async with asyncio.timeout(self.patience) as clock:
+            async with clock:
                 self._clock = clock
-                if job.id in self._stopped:
-                    clock.reschedule(loop.time())
+                await asyncio.sleep(0)  # a stop that came before the clock did is met here, not in the engine
                 return await self.engine.make(job.request, progress, limit=job.asker.limit)
+        except (TimeoutError, EngineError) as error:
+            if clock.expired():
+                minutes = f"{self.patience / 60:g}"
+                raise TimedOut("The clip took longer than {minutes} minutes.", minutes=minutes) from error
+            raise  # the engine's own: a TimeoutError of its is a bug
         finally:
             self._clock = None

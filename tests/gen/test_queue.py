@@ -1,0 +1,378 @@
+"""The line is fair in any order of arrivals, cancels and weights, and its forecast is what happens."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gen.errors import LaneFull, Misconfigured, NotAllowed
+from gen.job import Asker, Job, Request, Task
+from gen.queue import Queue, Tier
+
+BUSY = Tier(waiting=10_000, rate=10_000)
+REQUEST = Request(
+    recipe="testcard", task=Task.TEXT, prompt="a cat", seed=1, width=64, height=64, frames=8, fps=8
+)
+IDS = itertools.count()
+
+
+def a_job(user: int, tier: str = "everyone", guild: int | None = None) -> Job:
+    asker = Asker(user=user, channel=1, guild=guild, tier=tier)
+    return Job(id=f"{user}-{next(IDS)}", request=REQUEST, asker=asker, created=0.0)
+
+
+def second(job: Job) -> float:
+    return 1.0
+
+
+@dataclass
+class Watch:
+    """What a job has had to wait behind since it came, by user."""
+
+    job: Job
+    behind: Counter[int] = field(default_factory=Counter)
+
+
+class Story:
+    """A queue, the clip being made, and the watches of those who have one clip in the line."""
+
+    def __init__(self, weights: dict[int, float]) -> None:
+        self.weights = weights
+        self.queue = Queue(
+            {str(user): Tier(10_000, 10_000, 60.0, weight) for user, weight in weights.items()}
+        )
+        self.watches: dict[str, Watch] = {}
+        self.making: int | None = None
+        self.alive: list[Job] = []
+
+    def put(self, user: int) -> None:
+        job = a_job(user, str(user))
+        if not self.queue.waiting(user):
+            self.watches[job.id] = Watch(job, Counter([self.making] if self.making is not None else []))
+        self.queue.put(job)
+        self.alive.append(job)
+
+    def cancel(self, number: int) -> None:
+        if self.alive:
+            job = self.alive.pop(number % len(self.alive))
+            assert self.queue.remove(job.id) == job
+            self.watches.pop(job.id, None)
+
+    async def get(self) -> None:
+        if not self.alive:
+            self.making = None
+            return
+        job = await asyncio.wait_for(self.queue.get(), 5)
+        self.alive.remove(job)
+        self.making = job.asker.user
+        if watch := self.watches.pop(job.id, None):
+            self.judge(watch)
+        for watch in self.watches.values():
+            watch.behind[job.asker.user] += 1
+
+    def judge(self, watch: Watch) -> None:
+        mine = min(1.0, self.weights[watch.job.asker.user])
+        for user, count in watch.behind.items():
+            if user != watch.job.asker.user:
+                assert count <= math.ceil(self.weights[user] / mine), (watch, self.queue)
+
+
+WEIGHTS = st.sampled_from([1.0, 1.0, 1.0, 2.0, 3.0, 10.0, 1.5, 2.5, 7.3, 0.5])
+DEEDS = st.one_of(
+    st.tuples(st.just("put"), st.integers(0, 4)),
+    st.tuples(st.just("get"), st.just(0)),
+    st.tuples(st.just("cancel"), st.integers(0, 100)),
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(WEIGHTS, min_size=5, max_size=5), st.lists(DEEDS, max_size=80), st.booleans())
+def test_one_clip_waits_for_no_more_than_a_turn_of_each_other_user(
+    weights: list[float], deeds: list[tuple[str, int]], breathe: bool
+) -> None:
+    async def play() -> None:
+        story = Story(dict(enumerate(weights)))
+        for deed, number in deeds:
+            if deed == "put":
+                story.put(number)
+            elif deed == "cancel":
+                story.cancel(number)
+            else:
+                await story.get()
+            if breathe:  # or everything comes within one turn of the event loop
+                await asyncio.sleep(0)
+        while story.alive:  # and nobody starves
+            await story.get()
+        assert len(story.queue) == 0
+        assert not story.watches
+        await story.queue.aclose()
+
+    asyncio.run(play())
+
+
+@settings(max_examples=150)
+@given(st.lists(WEIGHTS, min_size=5, max_size=5), st.lists(DEEDS, max_size=60))
+def test_the_forecast_is_what_happens(weights: list[float], deeds: list[tuple[str, int]]) -> None:
+    async def play() -> None:
+        story = Story(dict(enumerate(weights)))
+        for deed, number in deeds:
+            if deed == "put":
+                story.put(number)
+            elif deed == "cancel":
+                story.cancel(number)
+            else:
+                await story.get()
+        foretold = list(story.queue.forecast(0.5, second))
+        assert [start for _, start in foretold] == pytest.approx([0.5 + n for n in range(len(foretold))])
+        assert [job for job, _ in foretold] == [await story.queue.get() for _ in foretold]
+        assert len(story.queue) == 0
+        await story.queue.aclose()
+
+    asyncio.run(play())
+
+
+async def order(queue: Queue, count: int) -> list[int]:
+    return [(await asyncio.wait_for(queue.get(), 5)).asker.user for _ in range(count)]
+
+
+async def test_lanes_are_served_in_turn() -> None:
+    queue = Queue({"everyone": BUSY})
+    for user in (1, 1, 1, 2, 2, 3):
+        queue.put(a_job(user))
+    assert await order(queue, 6) == [1, 2, 3, 1, 2, 1]
+    assert repr(queue) == "<Queue 1@3:[] 2@2:[] 3@1:[]>"
+
+
+async def test_a_weight_of_two_is_served_twice_as_often() -> None:
+    queue = Queue({"everyone": BUSY, "patron": Tier(10_000, 10_000, 60.0, 2.0)})
+    for _ in range(4):
+        queue.put(a_job(1))
+        queue.put(a_job(2, "patron"))
+        queue.put(a_job(2, "patron"))
+    assert Counter(await order(queue, 6)) == {1: 2, 2: 4}
+
+
+async def test_an_idle_lane_saves_nothing_up() -> None:
+    queue = Queue({"everyone": BUSY})
+    queue.put(a_job(1))
+    for _ in range(6):
+        queue.put(a_job(2))
+    assert await order(queue, 5) == [1, 2, 2, 2, 2]
+    for _ in range(3):
+        queue.put(a_job(1))
+    assert await order(queue, 5) == [1, 2, 1, 2, 1]
+
+
+async def test_an_unknown_tier_is_everyones() -> None:
+    queue = Queue({"everyone": Tier(waiting=1)})
+    queue.put(a_job(1, "gone"))
+    with pytest.raises(LaneFull):
+        queue.can_take(1, None, "gone")
+
+
+# --- seats
+
+
+async def test_two_commands_cannot_share_the_last_seat() -> None:
+    queue = Queue({"everyone": Tier(waiting=1)})
+
+    async def command() -> Job:
+        with queue.take(1, None, "everyone"):
+            await asyncio.sleep(0)  # the job is being written
+            job = a_job(1)
+        queue.put(job)
+        return job
+
+    one, two = await asyncio.gather(command(), command(), return_exceptions=True)
+    assert isinstance(one, Job)
+    assert isinstance(two, LaneFull)
+    assert str(two) == "You already have 1 clips waiting; /cancel one, or wait."
+    assert queue.waiting(1) == [one]
+
+
+async def test_a_seat_is_given_back_when_nothing_came_of_it() -> None:
+    queue = Queue({"everyone": Tier(waiting=1)}, per_guild=1)
+    with pytest.raises(RuntimeError), queue.take(1, 7, "everyone"):
+        raise RuntimeError
+    queue.can_take(1, 7, "everyone")
+
+
+async def test_a_cancelled_or_served_job_frees_its_seat() -> None:
+    queue = Queue({"everyone": Tier(waiting=2)}, per_guild=2)
+    first, other = a_job(1, guild=7), a_job(1, guild=7)
+    queue.put(first)
+    queue.put(other)
+    for user in (1, 2):
+        with pytest.raises((LaneFull, NotAllowed)):
+            queue.can_take(user, 7, "everyone")
+    assert queue.remove(first.id) == first
+    assert queue.remove(first.id) is None
+    queue.can_take(1, 7, "everyone")
+    queue.put(a_job(2, guild=7))
+    with pytest.raises(NotAllowed, match="This server already has 2 clips waiting"):
+        queue.can_take(3, 7, "everyone")
+    await queue.get()
+    queue.can_take(3, 7, "everyone")
+
+
+async def test_a_server_is_capped_over_all_its_people_and_no_other() -> None:
+    queue = Queue({"everyone": BUSY}, per_guild=2)
+    queue.put(a_job(1, guild=7))
+    with queue.take(2, 7, "everyone"):
+        with pytest.raises(NotAllowed):
+            queue.can_take(3, 7, "everyone")
+        queue.can_take(3, 8, "everyone")
+        queue.can_take(3, None, "everyone")
+
+
+@pytest.mark.parametrize(
+    "tier",
+    [
+        {"waiting": 0},
+        {"rate": 0},
+        {"period": 0.0},
+        {"weight": 0.0},
+        {"weight": -1.0},
+        {"period": float("nan")},
+    ],
+)
+def test_a_tier_that_serves_nobody_is_refused(tier: dict[str, float]) -> None:
+    with pytest.raises(Misconfigured, match="A tier needs"):
+        Tier(**tier)  # type: ignore[arg-type]  # one value of one field
+
+
+# --- pausing and waiting
+
+
+async def test_paused_it_serves_nothing() -> None:
+    queue = Queue({"everyone": BUSY})
+    queue.pause("the fan is cleaned")
+    queue.put(a_job(1))
+    getting = asyncio.create_task(queue.get())
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(asyncio.shield(getting), 0.05)
+    assert queue.paused == "the fan is cleaned"
+    queue.resume()
+    assert (await asyncio.wait_for(getting, 5)).asker.user == 1
+
+
+async def test_who_waits_and_is_cancelled_takes_no_job_along() -> None:
+    queue = Queue({"everyone": BUSY})
+    getting = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    queue.put(a_job(1))
+    getting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await getting
+    assert len(queue) == 1
+    assert (await asyncio.wait_for(queue.get(), 5)).asker.user == 1
+
+
+async def test_a_job_cancelled_while_its_throttle_is_asked_is_not_served() -> None:
+    queue = Queue({"everyone": BUSY})
+    getting = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    job, other = a_job(1), a_job(2)
+    queue.put(job)
+    queue.put(other)
+    queue.remove(job.id)
+    assert await asyncio.wait_for(getting, 5) == other
+
+
+# --- throttles, in real time: asyncio-throttle has its own clock
+
+
+async def timed(queue: Queue, count: int) -> list[tuple[int, float]]:
+    began = time.monotonic()
+    return [
+        ((await asyncio.wait_for(queue.get(), 5)).asker.user, time.monotonic() - began) for _ in range(count)
+    ]
+
+
+async def test_a_lane_releases_no_more_than_its_rate() -> None:
+    queue = Queue({"everyone": Tier(10, rate=2, period=0.2)})
+    for _ in range(5):
+        queue.put(a_job(1))
+    times = [at for _, at in await timed(queue, 5)]
+    assert all(later - sooner >= 0.2 for sooner, later in zip(times, times[2:], strict=False))
+    assert times[-1] < 2.0
+    await queue.aclose()
+
+
+async def test_a_throttled_lane_holds_nobody_else() -> None:
+    queue = Queue({"everyone": Tier(10, rate=1, period=60.0), "patron": BUSY})
+    for _ in range(2):
+        queue.put(a_job(1))
+    for _ in range(3):
+        queue.put(a_job(2, "patron"))
+    assert await order(queue, 4) == [1, 2, 2, 2]
+    assert [job.asker.user for job in queue.waiting(1)] == [1]
+    await queue.aclose()
+
+
+async def test_the_forecast_knows_the_throttles() -> None:
+    queue = Queue({"everyone": Tier(10, rate=1, period=0.3), "patron": BUSY})
+    for user, tier in ((1, "everyone"), (1, "everyone"), (1, "everyone"), (2, "patron"), (2, "patron")):
+        queue.put(a_job(user, tier))
+    await queue.get()
+    foretold = [(job.asker.user, at) for job, at in queue.forecast(0.0, lambda _: 0.0)]
+    happened = await timed(queue, 4)
+    assert [user for user, _ in happened] == [user for user, _ in foretold] == [2, 2, 1, 1]
+    assert [at for _, at in happened] == pytest.approx([at for _, at in foretold], abs=0.15)
+    await queue.aclose()
+
+
+async def test_two_tiers_are_not_two_allowances() -> None:
+    queue = Queue({"everyone": Tier(10, rate=2, period=60.0), "patron": Tier(10, rate=3, period=60.0)})
+    for tier in ("everyone", "patron", "everyone", "patron", "everyone"):
+        queue.put(a_job(1, tier))
+    await order(queue, 2)
+    getting = asyncio.create_task(queue.get())
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(asyncio.shield(getting), 0.15)
+    getting.cancel()
+    await queue.aclose()
+
+
+async def test_a_clip_cancelled_costs_no_release() -> None:
+    queue = Queue({"everyone": Tier(10, rate=1, period=60.0)})
+    for _ in range(20):
+        job = a_job(1)
+        queue.put(job)
+        await asyncio.sleep(0)
+        queue.remove(job.id)
+    kept = a_job(1)
+    queue.put(kept)
+    assert await asyncio.wait_for(queue.get(), 5) == kept
+    await queue.aclose()
+
+
+async def test_resting_lanes_are_forgotten() -> None:
+    queue = Queue({"everyone": Tier(10, rate=5, period=0.01)})
+    for user in range(3000):
+        queue.put(a_job(user))
+        await queue.get()
+        if user % 500 == 0:
+            await asyncio.sleep(0.02)  # the throttles' period, not luck
+    assert repr(queue).count("@") < 2000
+
+
+@pytest.mark.parametrize("lasts", [second, lambda job: 0.0])
+async def test_ten_thousand_jobs_are_foretold_in_a_moment(lasts: Callable[[Job], float]) -> None:
+    queue = Queue({"everyone": BUSY})
+    for number in range(10_000):
+        queue.put(a_job(number % 2000))
+    await asyncio.sleep(0)
+    began = time.process_time()
+    assert sum(1 for _ in queue.forecast(0.0, lasts)) == 10_000
+    assert time.process_time() - began < 1.0
+    await queue.aclose()
