@@ -43,6 +43,8 @@ def _found(api: Api, request: web.Request) -> web.StreamResponse:
         "Content-Disposition": f"attachment; filename={quote(file.filename)}",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "private, max-age=31536000",
+        # A file is a stranger's: opened as a page of its own it may run nothing.
+        "Content-Security-Policy": "default-src 'none'; sandbox",
     }
     if file.content_type.startswith(("image/", "video/", "audio/")):
         del headers["Content-Disposition"]

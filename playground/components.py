@@ -47,6 +47,8 @@ def numbered(components: list[Json]) -> list[Json]:
             body = {"spoiler": False, **body}
         if body["type"] == CONTAINER:
             body = {"accent_color": None, **body}
+        if body.get("emoji"):  # libraries send "id": null, Discord leaves it out
+            body["emoji"] = {key: value for key, value in body["emoji"].items() if value is not None}
         if body.get("items"):
             body["items"] = [{"description": None, "spoiler": False, **item} for item in body["items"]]
         if "components" in body:

@@ -29,15 +29,19 @@ class Event:
 class Subscription:
     """One page's stream: `async for event in subscription`, until `close()`. Events are {"t", "d"}."""
 
-    def __init__(self, leave: Callable[["Subscription"], None], sees: Callable[[Event], Json | None]) -> None:
+    def __init__(
+        self, leave: Callable[["Subscription"], None], sees: Callable[[Event], Json | None],
+        take: Callable[[Json], None] | None = None,
+    ) -> None:  # fmt: skip
         self._queue: asyncio.Queue[Json | None] = asyncio.Queue()
+        self._take = take or self._queue.put_nowait
         self._leave = leave
         self._sees = sees
 
     def offer(self, event: Event) -> None:
         payload = self._sees(event)
         if payload is not None:
-            self._queue.put_nowait({"t": event.name, "d": payload})
+            self._take({"t": event.name, "d": payload})
 
     def close(self) -> None:
         """Ends the stream; safe to call twice."""

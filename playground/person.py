@@ -80,6 +80,24 @@ class Deed(AtHome):
         return self.original
 
 
+class Ear(AtHome):
+    """What one person's client was told since it began to listen: `events`, each {"t", "d"}."""
+
+    def __init__(self, world: World, user_id: int) -> None:
+        self.world = world
+        self.events: list[Json] = []
+        self._subscription = world.subscribe(user_id, self.events.append)
+
+    def named(self, name: str) -> list[Json]:
+        """The payloads of the events of one name."""
+        return [event["d"] for event in self.events if event["t"] == name]
+
+    @at_home
+    async def heard(self, name: str, timeout: float = 10.0) -> Json:
+        """The first event of this name, waited for if need be."""
+        return (await self.world.until(lambda: self.named(name), timeout))[0]
+
+
 class Person(AtHome):
     """One person's client. Methods may be awaited on any loop; what a client would refuse is `Impossible`.
 
@@ -89,6 +107,11 @@ class Person(AtHome):
     def __init__(self, world: World, user_id: int) -> None:
         self.world = world
         self.id = user_id
+
+    @at_home
+    async def listen(self) -> Ear:
+        """Begins to write down what this person's client is told."""
+        return Ear(self.world, self.id)
 
     # Writing
 
@@ -260,6 +283,9 @@ class Person(AtHome):
         opened = self.world.interactions.get(int(modal["id"]))
         if opened is None or opened.user_id != self.id or opened.modal is None:
             raise Impossible("There is no such modal.")
+        if any((one.trigger or {}).get("id") == modal["id"] and one.state == "answered"
+               for one in self.world.interactions.values()):  # fmt: skip
+            raise Impossible("This modal was sent, and closed.")
         strange = set(values) - set(components.interactive(opened.modal["components"]))
         if strange:
             raise Impossible(f"The modal has no field {sorted(strange)}.")
@@ -336,4 +362,4 @@ def _field(one: Json, values: Mapping[str, Any]) -> Json:
     return body | {"value": text}
 
 
-__all__ = ["Deed", "File", "Impossible", "Person", "at_home"]
+__all__ = ["Deed", "Ear", "File", "Impossible", "Person", "at_home"]

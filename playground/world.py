@@ -150,8 +150,10 @@ class World:
                 await future
         return found
 
-    def subscribe(self, user_id: int) -> Subscription:
+    def subscribe(self, user_id: int, take: Callable[[Json], None] | None = None) -> Subscription:
         """What this person's client is told from now on: `async for event in ...: event["t"], event["d"]`.
+
+        `take`, if given, is called with each event instead.
 
         Discord-shaped, with ids as strings:
         - MESSAGE_CREATE, MESSAGE_UPDATE: the whole message (flags & 64: private; flags & 128: thinking).
@@ -178,7 +180,7 @@ class World:
                 return None
             return event.shape(user_id)
 
-        subscription = Subscription(lambda one: stop(), sees)
+        subscription = Subscription(lambda one: stop(), sees, take)
         stop = self.listen(subscription.offer)
         return subscription
 

@@ -3,7 +3,7 @@
 from playground import commands, components, draft, shape
 from playground.api import Answer, Api, Call, Route
 from playground.draft import Body
-from playground.interactions import OPEN, SUGGEST, THINK, THINK_UPDATE, UPDATE, check_answer
+from playground.interactions import OPEN, SAY, SUGGEST, THINK, THINK_UPDATE, UPDATE, check_answer
 from playground.records import EPHEMERAL, LOADING, Attachment, Interaction, Json, Message
 from playground.refusal import Form, Refusal
 from playground.rest.messages import change

@@ -1,10 +1,12 @@
 """A real discord.py client on a real playground: nothing between them is replaced."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import aiohttp
 import discord
 import pytest
 import yarl
@@ -94,3 +96,39 @@ async def start(place: Playground, bot: Bot) -> AsyncIterator[Start]:
     yield go
     await bot.close()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Wire:
+    """Plain HTTP to the playground, for what a well-behaved client would not send."""
+
+    def __init__(self, place: Playground, session: aiohttp.ClientSession) -> None:
+        self.place, self.session = place, session
+
+    async def __call__(
+        self, method: str, path: str, body: Any = None, *, files: Any = (), token: str | None = None
+    ) -> tuple[int, Any]:
+        status, answer, _ = await self.whole(method, path, body, files=files, token=token)
+        return status, answer
+
+    async def whole(
+        self, method: str, path: str, body: Any = None, *, files: Any = (), token: str | None = None
+    ) -> tuple[int, Any, Any]:
+        headers = {"Authorization": f"Bot {token or self.place.token}"}
+        data: Any = None
+        if files:
+            data = aiohttp.FormData(quote_fields=False)
+            data.add_field("payload_json", json.dumps(body or {}))
+            for index, (name, content) in enumerate(files):
+                data.add_field(f"files[{index}]", content, filename=name)
+        elif body is not None:
+            data = json.dumps(body)
+            headers["Content-Type"] = "application/json"
+        async with self.session.request(method, self.place.api + path, data=data, headers=headers) as answer:
+            text = await answer.text()
+            return answer.status, json.loads(text) if text else None, answer.headers
+
+
+@pytest.fixture
+async def wire(place: Playground) -> AsyncIterator[Wire]:
+    async with aiohttp.ClientSession() as session:
+        yield Wire(place, session)
