@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
+import discord
 from discord.ui import View
 
 from bot import check, lock
@@ -103,6 +104,12 @@ def _engine(settings: Settings) -> Host:
         idle=settings.engine.idle,
         patience=Patience(least=settings.engine.stall),
     )
+
+
+def _log(settings: Settings) -> None:
+    logging.basicConfig(level=settings.log.level, format=FORMAT)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Zoetrope does not speak
 
 
 async def _until_signalled(settings: Settings) -> None:

@@ -87,7 +87,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         settings.load(tmp_path / "other.toml", {})
 
 
-@pytest.mark.parametrize("address", ["http://evil.example/api", "https://discord.com.evil/", "http://10.0.0.1/"])
+@pytest.mark.parametrize(
+    "address", ["http://evil.example/api", "https://discord.com.evil/", "http://10.0.0.1/"]
+)
 def test_addresses_other_than_discords_are_loopback_only(address: str) -> None:
     given = {f"ZOETROPE_DISCORD_{key}": address for key in ("API", "GATEWAY", "CDN")}
     with pytest.raises(Misconfigured, match="must be on this machine"):
