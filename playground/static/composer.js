@@ -137,23 +137,27 @@ export class Composer {
       } }, icon("close")))));
   }
 
+  /** What is sent leaves the composer at once; what was refused comes back, with the reason. */
   async send() {
-    if (this.sending) return;
-    this.sending = true;
     try {
       await (this.strip.open ? this.sendCommand() : this.sendWords());
     } catch (error) {
       this.deeds.warn(error.message);
-    } finally {
-      this.sending = false;
     }
   }
 
   async sendCommand() {
     if (!this.strip.check()) return;
-    await this.deeds.slash(this.strip.entry.name, this.strip.values(), this.strip.files());
+    const [entry, values, files] = [this.strip.entry, this.strip.values(), this.strip.files()];
+    const written = this.strip.written();
     this.leave();
     this.text.focus();
+    try {
+      await this.deeds.slash(entry.name, values, files);
+    } catch (error) {
+      if (this.empty()) this.begin(entry, written);
+      throw error;
+    }
   }
 
   async sendWords() {
@@ -162,14 +166,27 @@ export class Composer {
     const read = readLine(text, this.entries);
     if (read) {
       this.begin(read.entry, read.values, read.rest);
-      if (this.strip.check()) await this.sendCommand();
+      await this.sendCommand();
       return;
     }
     if ([...text].length > 2000) throw new Error(`A message has at most 2,000 characters; this has ${[...text].length}.`);
-    const files = Object.fromEntries(this.files.map((file, at) => [`file-${at}`, file]));
-    await this.deeds.say(text, files);
-    this.text.value = "";
-    this.files = [];
+    const files = this.files.splice(0);
+    this.put("", []);
+    try {
+      await this.deeds.say(text, Object.fromEntries(files.map((file, at) => [`file-${at}`, file])));
+    } catch (error) {
+      if (this.empty()) this.put(text, files);
+      throw error;
+    }
+  }
+
+  empty() {
+    return !this.strip.open && !this.text.value && !this.files.length;
+  }
+
+  put(text, files) {
+    this.text.value = text;
+    this.files = files;
     this.drawTray();
     grow(this.text);
   }

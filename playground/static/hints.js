@@ -16,7 +16,8 @@ export class Hints {
   }
 
   show(items, input, note = null) {
-    const held = this.open ? this.items[this.at]?.key : null;
+    const held = this.open && this.asked === input.value ? this.items[this.at]?.key : null;
+    this.asked = input.value;
     this.items = items;
     this.input = input;
     this.at = Math.max(0, items.findIndex((each) => each.key === held));

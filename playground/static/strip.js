@@ -117,15 +117,14 @@ export class Strip {
 
   /** `prompt:` typed at the start of its own input says nothing new; `seed:` typed in another leads to seed. */
   jump(one) {
-    if (one.option.type !== STRING || one.hints) return;
     const text = one.control.value;
-    if (text.startsWith(`${one.option.name}:`)) return one.set(text.slice(one.option.name.length + 1).trimStart());
-    const found = /(?:^|\s)([^\s:]+):$/u.exec(text);
-    const option = found && this.entry.options.find((each) => each.name === found[1]);
-    if (!option) return undefined;
+    const found = /(?:^|\s)([^\s:]+):\s?$/u.exec(text);
+    const named = (option) => found && [option.name, told(option, "name", this.context.world.locale)].includes(found[1]);
+    const option = this.entry.options.find(named);
+    if (!option || (option === one.option && found.index > 0)) return;
     one.set(text.slice(0, found.index));
-    const there = this.fields.find((each) => each.option === option) ?? this.take(option);
-    return there.focus();
+    if (option === one.option) return;
+    (this.fields.find((each) => each.option === option) ?? this.take(option)).focus();
   }
 
   /** Files that were dropped or pasted go to the attachments still empty, optional ones too; gives the rest. */
@@ -159,6 +158,11 @@ export class Strip {
   values() {
     return Object.fromEntries(this.fields.filter((each) => each.text() && each.option.type !== ATTACHMENT)
       .map((each) => [each.option.name, each.value()]));
+  }
+
+  /** {name: text or File} of all that was filled in, to open the command with again. */
+  written() {
+    return Object.fromEntries(this.fields.filter((each) => each.text()).map((each) => [each.option.name, each.file ?? each.text()]));
   }
 
   files() {
