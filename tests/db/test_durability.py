@@ -42,7 +42,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("answers", [1, 97, 400])
+@pytest.mark.parametrize("answers", [1, 250])
 async def test_every_answered_write_outlives_kill_9(file: Path, answers: int):
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(file)],
@@ -87,10 +87,10 @@ async def test_two_processes_make_a_new_database_together(tmp_path: Path):
             sys.executable, "-c", program, str(file), str(number),
             env={"PYTHONPATH": f"{HERE.parents[1]}:{HERE}"}, stderr=asyncio.subprocess.PIPE,
         )
-        for number in range(3)
+        for number in range(2)
     ]  # fmt: skip
     for writer in writers:
         _, complaint = await writer.communicate()
         assert writer.returncode == 0, complaint.decode()
     async with Ledger.open(file) as ledger:
-        assert len(await ledger.unfinished()) == 3
+        assert len(await ledger.unfinished()) == 2

@@ -116,7 +116,7 @@ def test_the_ledger_is_a_dict_that_lasts(fresh: Path):
     run_state_machine_as_test(
         Model,
         settings=settings(
-            max_examples=10, stateful_step_count=15, deadline=None, derandomize=True, database=None,
+            max_examples=8, stateful_step_count=15, deadline=None, derandomize=True, database=None,
             suppress_health_check=list(HealthCheck),
         ),  # a commit takes as long as the disk takes
     )  # fmt: skip
