@@ -67,7 +67,7 @@ class Page:
             "say": self._say, "slash": self._slash, "complete": self._complete, "menu": self._menu,
             "press": self._press, "select": self._select, "submit": self._submit, "react": self._react,
             "unreact": self._unreact, "delete": self._delete, "type": self._type, "direct": self._direct,
-            "speak": self._speak,
+            "speak": self._speak, "history": self._history,
         }  # fmt: skip
 
     async def index(self, request: web.Request) -> web.StreamResponse:
@@ -214,6 +214,9 @@ class Page:
 
     async def _direct(self, person: Person, deed: Json, files: dict[str, File]) -> Json:
         return {"id": str(await person.direct())}
+
+    async def _history(self, person: Person, deed: Json, files: dict[str, File]) -> Json:
+        return {"messages": await person.history(int(deed["channel_id"]), int(deed["limit"]))}
 
     async def _speak(self, person: Person, deed: Json, files: dict[str, File]) -> Json:
         """The language of the person's client, which interactions carry from now on."""

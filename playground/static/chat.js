@@ -29,7 +29,8 @@ class Page {
       open: (id) => this.open(id), become: (id) => this.become(id),
       direct: () => this.direct(), speak: (locale) => this.speak(locale),
     });
-    this.messages = new Messages({ box: $(".scroll"), list: $(".messages"), later: $(".later"), welcome: $(".welcome") },
+    this.messages = new Messages({ box: $(".scroll"), list: $(".messages"), later: $(".later"), welcome: $(".welcome"),
+      earlier: $(".earlier") },
       this.world, this.deeds());
     this.composer = new Composer($("#composer"), this.world, SAMPLES, this.words());
     this.furnish();
@@ -200,6 +201,7 @@ class Page {
         this.draw();
       },
       jump: (id) => this.messages.jump(id),
+      earlier: () => this.try(() => this.earlier()),
     };
   }
 
@@ -207,6 +209,13 @@ class Page {
     const { pick, dismiss } = this.messages.deeds;
     return { pick, remove: dismiss, menu: (message, name) =>
       this.try(() => this.act({ deed: "menu", message_id: message.id, name })) };
+  }
+
+  async earlier() {
+    const [channel, limit] = [this.channel, this.world.messagesOf(this.channel).length + 100];
+    const { messages } = await this.act({ deed: "history", limit });
+    this.world.take("HISTORY", { channel_id: channel, limit, messages });
+    this.drawNow();
   }
 
   async component(message, deed) {

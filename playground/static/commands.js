@@ -3,12 +3,14 @@
 export const SUB = 1, GROUP = 2, STRING = 3, INTEGER = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8,
   MENTIONABLE = 9, NUMBER = 10, ATTACHMENT = 11;
 
-/** Commands that this person can call in this channel: of its guild, allowed there, and permitted to them. */
+/** Commands that this person can call in this channel: allowed there and permitted; a guild's own goes first. */
 export function available(commands, channel) {
   const place = channel?.guild_id ? 0 : 1;
-  const may = channel?.permissions ? BigInt(channel.permissions) : null;
+  const may = place === 0 && channel?.permissions ? BigInt(channel.permissions) : null;
+  const guild = new Set(commands.filter((each) => each.guild_id && each.guild_id === channel?.guild_id)
+    .map((each) => `${each.type ?? 1} ${each.name}`));
   return commands.filter((each) => {
-    if (each.guild_id && each.guild_id !== channel?.guild_id) return false;
+    if (each.guild_id ? each.guild_id !== channel?.guild_id : guild.has(`${each.type ?? 1} ${each.name}`)) return false;
     if (each.contexts && !each.contexts.includes(place)) return false;
     if (!each.contexts && each.dm_permission === false && place === 1) return false;
     const wanted = each.default_member_permissions;

@@ -2,7 +2,7 @@
 
 import { h, icon, keyed, stable } from "./dom.js";
 import { markdown } from "./markdown.js";
-import { attachment, unfurled } from "./media.js";
+import { attachment, swapped, unfurled } from "./media.js";
 
 const STYLES = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "link", 6: "primary" };
 
@@ -21,6 +21,7 @@ export function components(parent, list, context) {
 /** Containers and rows are patched inside, so a clip in one plays on while a button beside it changes. */
 function patch(old, data, context) {
   const before = old.dataItem.data;
+  if (data.type === 12) return gallery(old, data, context);
   if (data.type !== 17 && data.type !== 1) return false;
   if (stable({ ...before, components: 0 }) !== stable({ ...data, components: 0 })) return false;
   components(data.type === 17 ? old.querySelector(":scope > .inside") ?? old : old, data.components, context);
@@ -40,8 +41,11 @@ const MAKERS = {
     data.accessory && h("div", { class: "accessory" }, component(data.accessory, context))),
   10: (data, context) => h("div", { class: "prose" }, markdown(data.content, context.names)),
   11: (data, context) => h("div", { class: "thumb" }, unfurled(data, context.live)),
-  12: (data, context) => h("div", { class: "gallery", "data-count": Math.min(data.items.length, 4) },
-    data.items.map((item) => unfurled(resolved(item, context), context.live))),
+  12: (data, context) => {
+    const element = h("div", { class: "gallery" });
+    gallery(element, data, context);
+    return element;
+  },
   13: (data, context) => attachment(fileOf(data, context), context.live),
   14: (data) => h("hr", { class: `${data.divider === false ? "blank" : ""} ${data.spacing === 2 ? "wide" : ""}` }),
   17: (data, context) => container(data, context),
@@ -50,6 +54,15 @@ const MAKERS = {
 function component(data, context) {
   const make = MAKERS[data.type];
   return make ? make(data, context) : h("div", { class: "subtext" }, `A component of type ${data.type}, which this page cannot show.`);
+}
+
+function gallery(element, data, context) {
+  element.dataset.count = Math.min(data.items.length, 4);
+  keyed(element, data.items.map((item, at) => ({ at, item: resolved(item, context) })), {
+    key: ({ at }) => at, make: ({ item }) => unfurled(item, context.live),
+    patch: (old, { item }) => !item.spoiler && swapped(old, item.media.url),
+  });
+  return true;
 }
 
 function row(data, context) {

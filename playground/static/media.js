@@ -27,6 +27,15 @@ export function attachment(file, live = false) {
     hidden ? covered(body) : body);
 }
 
+/** A new picture in the old one's place is swapped inside its frame, so that previews do not flicker. */
+export function swapped(element, address) {
+  const image = element.querySelector(":scope .frame > img");
+  if (!image || !/\.(png|jpe?g|gif|webp|avif)$/i.test((address ?? "").split("?")[0])) return false;
+  image.src = address;
+  image.parentElement.href = address;
+  return true;
+}
+
 /** A piece of Components V2's media: `{media: {url, …}, description, spoiler}`. */
 export function unfurled(item, live = false) {
   const file = { ...item.media, filename: (item.media.url ?? "").split("?")[0].split("/").pop(),

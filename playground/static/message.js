@@ -2,7 +2,7 @@
 
 import { avatar, h, icon, keyed, stable } from "./dom.js";
 import { markdown } from "./markdown.js";
-import { attachment } from "./media.js";
+import { attachment, swapped } from "./media.js";
 import { embed } from "./embeds.js";
 import { components } from "./components.js";
 import { QUICK, nameOf } from "./emojis.js";
@@ -59,8 +59,10 @@ function pieces(part, item, world, deeds) {
   const attachments = message.attachments ?? [];
   const v2 = ((message.flags ?? 0) & V2) !== 0;
   const inside = v2 ? stable(message.components ?? []) : "";
-  keyed(part("attachments"), attachments.filter((each) => !v2 || !inside.includes(each.filename)), {
-    key: (each) => each.id, make: (each) => attachment(each, live), patch: (old, each) => old.dataItem.size === each.size,
+  const shown = attachments.filter((each) => !v2 || !inside.includes(each.filename));
+  keyed(part("attachments"), shown.map((each, at) => ({ at, each })), {
+    key: ({ at, each }) => `${at}:${each.filename}`, make: ({ each }) => attachment(each, live),
+    patch: (old, { each }) => old.dataItem.each.id === each.id || swapped(old, each.url),
   });
   keyed(part("embeds"), (message.embeds ?? []).map((each, at) => ({ at, each })), {
     key: ({ at }) => at, make: ({ each }) => embed(each, world.names),

@@ -7,14 +7,15 @@ import { day, sameDay } from "./times.js";
 const TOGETHER = 7 * 60 * 1000;
 
 export class Messages {
-  /** `box` scrolls, `list` inside it holds the messages, `later` is the button that leads to the end. */
-  constructor({ box, list, later, welcome }, world, deeds) {
-    Object.assign(this, { box, list, later, welcome, world, deeds });
+  /** `box` scrolls, `list` inside it holds the messages; `later` leads to the end, `earlier` asks for more. */
+  constructor({ box, list, later, welcome, earlier }, world, deeds) {
+    Object.assign(this, { box, list, later, welcome, earlier, world, deeds });
     this.atEnd = true;
     this.channel = null;
     this.seen = new Set();
     box.addEventListener("scroll", () => this.scrolled(), { passive: true });
     later.addEventListener("click", () => this.toEnd("smooth"));
+    earlier.addEventListener("click", () => this.back());
     list.addEventListener("keydown", (event) => this.walk(event));
     const watch = new ResizeObserver(() => this.atEnd && this.toEnd());
     watch.observe(list);
@@ -37,13 +38,21 @@ export class Messages {
     this.welcome.hidden = messages.length > 0 || pending.length > 0 || !channel;
     if (this.atEnd) this.toEnd();
     this.later.hidden = this.atEnd;
+    this.earlier.hidden = !this.world.hasEarlier(channel?.id);
+  }
+
+  /** Earlier messages come above; what was read stays where it is. */
+  async back() {
+    const fromEnd = this.box.scrollHeight - this.box.scrollTop;
+    await this.deeds.earlier();
+    this.box.scrollTop = this.box.scrollHeight - fromEnd;
   }
 
   make(item) {
     if (item.kind === "day") return h("li", { class: "day", role: "separator" }, h("span", {}, item.label));
     if (item.kind === "pending") return makePending(item.pending, this.deeds);
     const element = makeMessage(item, this.world, this.deeds);
-    if (item.live) element.classList.add("arrives");
+    if (item.arrives) element.classList.add("arrives");
     return element;
   }
 
@@ -95,7 +104,7 @@ export class Messages {
   }
 }
 
-/** Messages in order become days, heads and bodies; what was not there before is live. */
+/** Messages in order become days, heads and bodies; what comes while the channel is in view is live. */
 function arrange(messages, seen, turned) {
   const items = [];
   let before = null;
@@ -105,8 +114,8 @@ function arrange(messages, seen, turned) {
     if (newDay) items.push({ kind: "day", key: `day-${when.toDateString()}`, label: day(when) });
     const follows = !newDay && before.author.id === message.author.id && when - new Date(before.timestamp) < TOGETHER
       && !message.message_reference && !message.interaction_metadata && !message.interaction;
-    const live = !turned && !seen.has(message.id);
-    items.push({ kind: "message", key: message.id, message, first: !follows, live });
+    const arrives = !turned && !seen.has(message.id);
+    items.push({ kind: "message", key: message.id, message, first: !follows, live: !turned, arrives });
     before = message;
   }
   for (const message of messages) seen.add(message.id);

@@ -30,13 +30,18 @@ export function drawWelcome(element, { place, online, names, open, slash }) {
   element.told = told;
   const offered = EXAMPLES.filter((each) => names.includes(each.name));
   element.replaceChildren(
-    h("h1", {}, online ? "Make your first clip" : "The bot is not here yet"),
-    h("p", {}, online ? offered.length ? "Pick one to start, look at what it fills in below, and press Enter."
-      : "Type / to see what the bot can do." : "Start it, and this page will notice by itself."),
+    h("h1", {}, !online ? "Waiting for the bot" : offered.length ? "Make your first clip" : "The bot is here"),
+    h("p", {}, lead(online, offered.length, names.length)),
     h("div", { class: "examples" }, online && offered.map((each) => example(each, open))),
     online && names.length > offered.length
       ? h("p", { class: "hint-line" }, "Or type ", h("button", { type: "button", class: "mention", onclick: slash }, "/"),
         ` to see all ${names.length} commands.`) : "");
+}
+
+function lead(online, offered, commands) {
+  if (!online) return "This page notices by itself when it is here.";
+  if (offered) return "Pick one to start, look at what it fills in below, and press Enter.";
+  return commands ? "Type / to see what it can do." : "It has no commands here yet.";
 }
 
 function example({ name, what, says, values, pictures }, open) {

@@ -1,6 +1,6 @@
 /** What the page knows: people, channels, messages, commands; changed only by what the server tells. */
 
-const DIRECT = 1;
+const DIRECT = 1, PORTION = 50;
 
 export class World {
   constructor() {
@@ -14,6 +14,7 @@ export class World {
     this.messages = new Map();
     this.commands = [];
     this.pending = new Map();
+    this.portions = new Map();
     this.names = {
       user: (id) => shown(id === this.bot?.id ? this.bot : this.people.get(id)),
       channel: (id) => this.channels.get(id)?.name ?? "unknown",
@@ -59,6 +60,16 @@ export class World {
     return [...(this.messages.get(channel)?.values() ?? [])].sort((one, other) => later(one.id, other.id));
   }
 
+  /** The server tells the last ones; a full portion means that there may be more before it. */
+  hasEarlier(channel) {
+    return (this.messages.get(channel)?.size ?? 0) >= (this.portions.get(channel) ?? PORTION);
+  }
+
+  on_HISTORY({ channel_id: channel, limit, messages }) {
+    this.portions.set(channel, limit);
+    this.messages.set(channel, new Map(messages.map((each) => [each.id, each])));
+  }
+
   take(event, data) {
     this[`on_${event}`]?.(data);
   }
@@ -72,6 +83,7 @@ export class World {
     this.guilds = data.guilds;
     this.channels = new Map([...data.guilds.flatMap((guild) => guild.channels), ...data.dms].map((each) => [each.id, each]));
     this.commands = data.commands;
+    this.portions = new Map();
     this.messages = new Map(Object.entries(data.messages).map(([channel, list]) =>
       [channel, new Map(list.map((each) => [each.id, each]))]));
     this.pending = new Map(data.pending.map((each) => [each.id, { ...each, since: Date.now() }]));

@@ -111,10 +111,13 @@ class Counterpart(discord.Client):
             self.tree.add_command(command)
 
     async def setup_hook(self) -> None:
+        await self.tree.set_translator(Words())
         await self.tree.sync()
 
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
         self.note("reaction", str(payload.emoji))
+        if str(payload.emoji) == "✉️":
+            await (await self.fetch_user(payload.user_id)).send("A letter", file=self.video())
 
     def note(self, *what: Any) -> None:
         self.heard.append(what)
@@ -179,8 +182,24 @@ async def card(interaction: Asked) -> None:
     await interaction.response.send_message(view=Card(0), file=interaction.client.video())
 
 
+class Words(app_commands.Translator):
+    async def translate(
+        self,
+        string: app_commands.locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,
+    ) -> str | None:
+        known = {
+            "later": "あとで",
+            "A message with a moment in it": "時刻のあるメッセージ",
+            "seconds": "秒数",
+        }
+        return known.get(string.message) if locale is discord.Locale.japanese else None
+
+
 @app_commands.command(description="A message with a moment in it")
 async def later(interaction: Asked, seconds: int) -> None:
+    interaction.client.note("later", str(interaction.locale))
     moment = int(discord.utils.utcnow().timestamp()) + seconds
     await interaction.response.send_message(f"Done <t:{moment}:R>", view=Buttons())
 

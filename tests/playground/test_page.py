@@ -146,6 +146,7 @@ async def test_a_newcomer_clicks_an_example_and_sees_a_clip_play(reader: Reader,
     assert (name, data) == ("boat.jpg", (SAMPLES / "boat.jpg").read_bytes())
     video = reader.messages.locator("video")
     await expect(video).to_have_count(1)
+    await expect(video).to_have_js_property("paused", False)
     await plays(video)
     for trait in ("loop", "muted", "controls", "playsInline"):
         await expect(video).to_have_js_property(trait, True)
@@ -443,10 +444,48 @@ async def test_nothing_is_wider_than_the_window(reader: Reader, width: int) -> N
     assert await reader.page.locator("#composer").evaluate("each => each.scrollWidth - each.clientWidth") == 0
 
 
+async def test_a_letter_from_the_bot_is_seen_and_read(reader: Reader, bot: Counterpart) -> None:
+    await reader.type("/later seconds: 9", "Enter")
+    await reader.messages.hover()
+    await reader.messages.get_by_role("button", name="Add reaction").click()
+    await reader.page.get_by_role("dialog", name="React").get_by_role("button", name="letter").click()
+    letter = reader.page.locator(".channel.unread")
+    await expect(letter).to_contain_text("zoetrope")
+    await letter.click()
+    await expect(reader.page.locator(".place")).to_have_text("@zoetrope")
+    await expect(reader.messages).to_contain_text("A letter")
+    await expect(reader.page.locator(".channel.unread")).to_have_count(0)
+
+
 async def test_a_private_channel_with_the_bot_is_opened(reader: Reader) -> None:
+    await reader.page.locator('[data-person="ben"]').click()
     await reader.page.locator("[data-open-direct]").click()
     await expect(reader.page.locator(".place")).to_have_text("@zoetrope")
     await expect(reader.page.locator('.channel[aria-current="page"]')).to_have_text("zoetrope")
+
+
+async def test_commands_speak_the_persons_language(reader: Reader, bot: Counterpart) -> None:
+    await reader.page.get_by_label("Language").select_option("ja")
+    await reader.page.locator("#text").focus()
+    await reader.type("/あ")
+    await expect(reader.page.locator(".hint")).to_contain_text("時刻のあるメッセージ")
+    await reader.type("", "Enter")
+    await reader.type("秒数: 40", "Enter")
+    assert await heard(bot, "later") == ("later", "ja")
+    await expect(reader.messages).to_have_count(1)
+    await reader.page.get_by_label("Language").select_option("en-US")
+
+
+async def test_earlier_messages_are_fetched_above(reader: Reader) -> None:
+    for at in range(60):
+        await reader.place.person("Ben").say(reader.channel, f"line {at}")
+    await reader.page.reload()
+    await expect(reader.messages).to_have_count(50)
+    await reader.page.get_by_role("button", name="Show earlier messages").click()
+    await expect(reader.messages).to_have_count(60)
+    await expect(reader.messages.first).to_contain_text("line 0")
+    await expect(reader.page.get_by_role("button", name="Show earlier messages")).to_be_hidden()
+    await expect(reader.messages.nth(10)).to_be_in_viewport()
 
 
 async def test_only_the_pages_own_origin_may_act(place: Playground, bot: Counterpart) -> None:
