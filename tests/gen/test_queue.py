@@ -71,7 +71,7 @@ class Story:
         if not self.alive:
             self.making = None
             return
-        job = await asyncio.wait_for(self.queue.get(), 5)
+        job = await self.queue.get()
         self.alive.remove(job)
         self.making = job.asker.user
         if watch := self.watches.pop(job.id, None):
@@ -91,13 +91,14 @@ DEEDS = st.one_of(
     st.tuples(st.just("put"), st.integers(0, 4)),
     st.tuples(st.just("get"), st.just(0)),
     st.tuples(st.just("cancel"), st.integers(0, 100)),
+    st.tuples(st.just("breathe"), st.just(0)),  # else all comes within one turn of the event loop
 )
 
 
 @settings(max_examples=150)
-@given(st.lists(WEIGHTS, min_size=5, max_size=5), st.lists(DEEDS, max_size=80), st.booleans())
+@given(st.lists(WEIGHTS, min_size=5, max_size=5), st.lists(DEEDS, max_size=80))
 def test_one_clip_waits_for_no_more_than_a_turn_of_each_other_user(
-    weights: list[float], deeds: list[tuple[str, int]], breathe: bool
+    weights: list[float], deeds: list[tuple[str, int]]
 ) -> None:
     async def play() -> None:
         story = Story(dict(enumerate(weights)))
@@ -106,10 +107,10 @@ def test_one_clip_waits_for_no_more_than_a_turn_of_each_other_user(
                 story.put(number)
             elif deed == "cancel":
                 story.cancel(number)
+            elif deed == "breathe":
+                await asyncio.sleep(0)
             else:
                 await story.get()
-            if breathe:  # or everything comes within one turn of the event loop
-                await asyncio.sleep(0)
         while story.alive:  # and nobody starves
             await story.get()
         assert len(story.queue) == 0
@@ -129,6 +130,8 @@ def test_the_forecast_is_what_happens(weights: list[float], deeds: list[tuple[st
                 story.put(number)
             elif deed == "cancel":
                 story.cancel(number)
+            elif deed == "breathe":
+                await asyncio.sleep(0)
             else:
                 await story.get()
         foretold = list(story.queue.forecast(0.5, second))
@@ -170,6 +173,17 @@ async def test_an_idle_lane_saves_nothing_up() -> None:
     for _ in range(3):
         queue.put(a_job(1))
     assert await order(queue, 5) == [1, 2, 1, 2, 1]
+
+
+async def test_who_comes_back_does_not_overtake_who_came_before() -> None:
+    queue = Queue({"everyone": BUSY})
+    queue.put(a_job(1))
+    for _ in range(3):
+        queue.put(a_job(2))
+    assert await order(queue, 4) == [1, 2, 2, 2]
+    for user in (3, 1):
+        queue.put(a_job(user))
+    assert await order(queue, 2) == [3, 1]
 
 
 async def test_an_unknown_tier_is_everyones() -> None:
@@ -303,8 +317,8 @@ async def test_a_lane_releases_no_more_than_its_rate() -> None:
     for _ in range(5):
         queue.put(a_job(1))
     times = [at for _, at in await timed(queue, 5)]
-    assert all(later - sooner >= 0.2 for sooner, later in zip(times, times[2:], strict=False))
-    assert times[-1] < 2.0
+    assert times[2] >= 0.2
+    assert times[4] >= 0.4
     await queue.aclose()
 
 
@@ -331,11 +345,28 @@ async def test_the_forecast_knows_the_throttles() -> None:
     await queue.aclose()
 
 
+async def test_the_forecast_knows_that_a_throttled_lane_saves_nothing_up() -> None:
+    queue = Queue({"everyone": Tier(10, rate=2, period=0.4), "patron": BUSY})
+    jobs = [a_job(1) for _ in range(4)] + [a_job(2, "patron") for _ in range(14)]
+    for job in jobs:
+        queue.put(job)
+    await queue.get()
+    foretold = [job for job, _ in queue.forecast(0.0, lambda _: 0.05)]
+    assert [job.asker.user for job in foretold] == [2, 1, 2, 2, 2, 2, 2, 2, 1, 2, 1, 2, 2, 2, 2, 2, 2]
+    happened = []
+    for _ in foretold:
+        happened.append(await asyncio.wait_for(queue.get(), 5))
+        await asyncio.sleep(0.05)  # it is made
+    assert all(abs(happened.index(job) - place) <= 1 for place, job in enumerate(foretold))
+    await queue.aclose()
+
+
 async def test_two_tiers_are_not_two_allowances() -> None:
     queue = Queue({"everyone": Tier(10, rate=2, period=60.0), "patron": Tier(10, rate=3, period=60.0)})
-    for tier in ("everyone", "patron", "everyone", "patron", "everyone"):
+    for tier in ("everyone", "patron", "everyone"):
         queue.put(a_job(1, tier))
-    await order(queue, 2)
+        if tier == "patron":
+            await order(queue, 2)
     getting = asyncio.create_task(queue.get())
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(asyncio.shield(getting), 0.15)
