@@ -149,7 +149,8 @@ class Exchange:
 
     def _limited(self, verdict: Verdict) -> web.Response:
         wait = round(verdict.retry_after, 3)
-        body = {"message": "You are being rate limited.", "retry_after": wait, "global": verdict.is_global}
+        words = "You are being rate limited."
+        body = {"message": words, "code": 0, "retry_after": wait, "global": verdict.is_global}
         self._headers["Retry-After"] = str(max(1, round(wait)))
         if verdict.is_global:
             self._headers["X-RateLimit-Global"] = "true"

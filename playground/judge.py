@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,12 @@ def _adapt(node: Any) -> Any:
     return body
 
 
+@cache
+def judge(path: Path) -> Judge:
+    """The one judge of a description; what it has compiled serves every playground of this process."""
+    return Judge(path)
+
+
 class Judge:
     """Finds what is wrong with a request's JSON and with an answer, by the description at `path`.
 
@@ -52,6 +59,10 @@ class Judge:
 
     def __init__(self, path: Path) -> None:
         document = _adapt(json.loads(path.read_text(encoding="utf-8")))
+        # The description calls the codes within an error's tree integers; Discord sends words, and its
+        # reference says so.
+        inner = document["components"]["schemas"]["InnerErrors"]["properties"]["_errors"]
+        inner["items"] = {"properties": {"code": {"type": "string"}}, "required": ["code", "message"]}
         self._paths: Json = document["paths"]
         self._components = document["components"]
         checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)

@@ -34,6 +34,8 @@ EVERYONE = int(
     | Can.READ_MESSAGE_HISTORY | Can.USE_EXTERNAL_EMOJIS | Can.USE_APPLICATION_COMMANDS
     | Can.CREATE_PUBLIC_THREADS | Can.SEND_MESSAGES_IN_THREADS
 )  # fmt: skip
+# Who may not send may not do these either.
+NEEDS_SENDING = int(Can.EMBED_LINKS | Can.ATTACH_FILES | Can.MENTION_EVERYONE)
 # In a private channel there are no roles: both may do this.
 DIRECT = int(
     Can.ADD_REACTIONS | Can.VIEW_CHANNEL | Can.SEND_MESSAGES | Can.EMBED_LINKS | Can.ATTACH_FILES

@@ -159,10 +159,8 @@ def remove_channel(world: World, channel: Channel) -> None:
 
 def _empty(world: World, channel: Channel) -> None:
     messages = [world.messages[one] for one in world.history.pop(channel.id, {})]
-    files = [world.attachments[one] for message in messages for one in message.attachments]
-    world.forget(*messages, *files)
-    for file in files:
-        world.store.path(file.id).unlink(missing_ok=True)
+    world.forget(*messages)
+    world.drop_files([one for message in messages for one in message.attachments])
 
 
 def allow(world: World, channel: Channel, whom: User | Role, allow: int = 0, deny: int = 0) -> None:

@@ -45,8 +45,11 @@ KNOWN: dict[int, tuple[int, str]] = {
 class Refusal(Exception):
     """One answer of the API that is not a success."""
 
-    def __init__(self, code: int, errors: Json | None = None, message: str | None = None) -> None:
+    def __init__(
+        self, code: int, errors: Json | None = None, message: str | None = None, retry_after: float = 0.0
+    ) -> None:
         self.code = code
+        self.retry_after = retry_after
         self.status, words = KNOWN[code]
         self.message = message or words
         self.errors = errors
@@ -56,6 +59,8 @@ class Refusal(Exception):
         body: Json = {"message": self.message, "code": self.code}
         if self.errors is not None:
             body["errors"] = self.errors
+        if self.status == 429:
+            body |= {"retry_after": self.retry_after, "global": False}
         return body
 
 

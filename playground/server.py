@@ -19,8 +19,8 @@ from playground.api import BASE, Api
 from playground.gateway import Gateway
 from playground.home import AtHome, at_home
 from playground.journal import Expectation, Journal
-from playground.judge import Judge
 from playground.judge import find as find_description
+from playground.judge import judge as judge_by
 from playground.person import Person
 from playground.records import Channel, Guild, User
 from playground.rest import ROUTES
@@ -63,7 +63,7 @@ class Playground(AtHome):
         self.socket = Gateway(self.world, self.journal)
         description = _description() if judge else None
         self._api = Api(self.world, self.socket, journal=self.journal)
-        self._api.judge = Judge(description) if description else None
+        self._api.judge = judge_by(description) if description else None
         self.faults, self.limits = self._api.faults, self._api.limits
         self._verify = verify
         self._thread: threading.Thread | None = None

@@ -17,7 +17,7 @@ from playground import shape
 from playground.events import Event, Subscription
 from playground.interactions import Interactions
 from playground.links import Links
-from playground.permissions import ALL, DIRECT, EVERYONE, Can, in_channel, in_guild
+from playground.permissions import ALL, DIRECT, EVERYONE, NEEDS_SENDING, Can, in_channel, in_guild
 from playground.records import (
     DIRECT as DIRECT_CHANNEL,
 )
@@ -247,7 +247,7 @@ class World:
         if channel.type == THREAD and bits != ALL:
             may_send = bits & Can.SEND_MESSAGES_IN_THREADS
             bits = bits | Can.SEND_MESSAGES if may_send else bits & ~Can.SEND_MESSAGES
-        return bits
+        return bits if bits & Can.SEND_MESSAGES else bits & ~NEEDS_SENDING
 
     def can(self, user_id: int, channel_id: int, wanted: Can) -> bool:
         return self.permissions(user_id, channel_id) & wanted == wanted
@@ -313,13 +313,17 @@ class World:
             )
         )
 
+    def drop_files(self, ids: list[int]) -> None:
+        """Files that no message has any more."""
+        self.forget(*[self.attachments[one] for one in ids])
+        for one in ids:
+            self.store.path(one).unlink(missing_ok=True)
+
     def remove(self, message: Message) -> None:
         """The message goes, its files with it."""
-        files = [self.attachments[one] for one in message.attachments]
-        self.forget(message, *files)
+        self.forget(message)
+        self.drop_files(message.attachments)
         self.history[message.channel_id].pop(message.id, None)
-        for file in files:
-            self.store.path(file.id).unlink(missing_ok=True)
         channel = self.channels.get(message.channel_id)
         body = {"id": str(message.id), "channel_id": str(message.channel_id)}
         if channel is not None and channel.guild_id is not None and message.only is None:

@@ -108,8 +108,10 @@ async def edit(api: Api, call: Call) -> Answer:
     if call.body.files:
         see(api, message.channel_id, Can.ATTACH_FILES)
     age = world.clock() - seconds(message.id)
-    if age > HOUR and not api.limits.take("messages.edit.old", str(message.id), world.clock()).passes:
-        raise Refusal(30046)
+    if age > HOUR:
+        verdict = api.limits.take("messages.edit.old", str(message.id), world.clock())
+        if not verdict.passes:
+            raise Refusal(30046, retry_after=round(verdict.retry_after, 3))
     change(api, message, call)
     return shape.message(world, message, world.bot_id)
 
@@ -119,11 +121,11 @@ def change(api: Api, message: Message, call: Call) -> None:
     world = api.world
     channel = world.channels[message.channel_id]
     bits = world.permissions(world.bot_id, channel.id)
-    files = draft.write(
-        world, message, call.body, limit=world.file_limit(channel.guild_id), new=False, bits=bits
-    )
+    limit, before = world.file_limit(channel.guild_id), list(message.attachments)
+    files = draft.write(world, message, call.body, limit=limit, new=False, bits=bits)
     message.edited = world.clock()
     world.edit(message, *files)
+    world.drop_files([one for one in before if one not in message.attachments])
 
 
 async def remove(api: Api, call: Call) -> Answer:
