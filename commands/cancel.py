@@ -41,10 +41,14 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
 
 
 async def press(house: House, interaction: discord.Interaction[Any], about: str) -> None:
-    """The button on a ticket. The ticket itself says that it worked."""
+    """The button on a ticket. The ticket says that it worked, at once: this edit need not wait for the
+    channel's others."""
     await interaction.response.defer()
     job = await stop(house, interaction, about)
-    if job.state is not State.CANCELLED:
+    if job.state is State.CANCELLED:
+        text, view = replies.ticket(job)
+        await interaction.edit_original_response(content=text, view=view)
+    else:
         await interaction.followup.send(replies.stopped(job, interaction.locale.value), ephemeral=True)
 
 

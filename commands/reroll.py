@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from functools import partial
 from typing import Any
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which a refusal stands in the channel when it cannot be said in private.
 STANDS = 15.0
+#: Seconds until the ledger surely knows whose a message is that was sent just now.
+FRESH = 1.0
 
 
 def add(tree: app_commands.CommandTree[Any], house: House) -> None:
@@ -60,6 +63,9 @@ async def reacted(house: House, client: discord.Client, event: discord.RawReacti
     if house.echoes.heard((event.user_id, event.message_id, emoji), BRIEF):
         return
     job = await house.studio.by_message(event.message_id)
+    if job is None and client.user and event.message_author_id == client.user.id:
+        await asyncio.sleep(FRESH)
+        job = await house.studio.by_message(event.message_id)
     if job is None:
         return
     try:

@@ -106,7 +106,10 @@ async def test_every_message_fits_and_needs_no_luck(prompt: str, note: str, pare
     ]
     place = Place(one, 3, 10.0, 20.0)
     messages = [replies.ticket(each, place, paused=note)[0] for each in (one, one.running(1.0), made, *ended)]
-    messages += [replies.card(made, idle=["-gs"] * 5)[0], replies.history([*ended] * 2, "en-US", more=True)[0]]
+    messages += [
+        replies.card(made, idle=["-gs"] * 5)[0],
+        replies.history([*ended] * 2, "en-US", more=True)[0],
+    ]
     messages += [replies.queue([place] * 40, 111, "en-US", paused=note), replies.stopped(one, "en-US")]
     messages += [replies.refused(LaneFull("You have {a}{b}.", a=note, b=prompt), "en-US")]
     assert all(0 < len(message) <= MOST for message in messages)
