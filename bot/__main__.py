@@ -29,7 +29,7 @@ from commands.register import register
 from db.ledger import Ledger
 from gen.courier import Courier
 from gen.darkroom import Darkroom
-from gen.errors import Misconfigured
+from gen.errors import EngineError, Misconfigured
 from gen.host import Host, Patience
 from gen.job import Job
 from gen.queue import Queue
@@ -54,10 +54,8 @@ async def serve(settings: Settings) -> None:
         stack.enter_context(lock.hold(settings.data))
         ledger = await stack.enter_async_context(Ledger.open(settings.database))
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        darkroom = Darkroom(settings.data, environ=os.environ)
-        stack.push_async_callback(darkroom.aclose)
-        engine = _engine(settings)
-        stack.push_async_callback(engine.aclose)
+        darkroom = await stack.enter_async_context(Darkroom(settings.data, environ=os.environ))
+        engine = await stack.enter_async_context(_engine(settings))
         client = await stack.enter_async_context(Client())
 
         queue = Queue(
@@ -89,6 +87,7 @@ async def serve(settings: Settings) -> None:
         await client.sync(settings.data / "commands.sha256")
         board.adopt(await studio.resume())
         async with asyncio.TaskGroup() as group:
+            group.create_task(_warm(engine, darkroom), name="warm-up")
             group.create_task(client.listen(), name="gateway")
             group.create_task(studio.run(), name="studio")
             group.create_task(board.serve(), name="board")
@@ -104,6 +103,14 @@ def _engine(settings: Settings) -> Host:
         idle=settings.engine.idle,
         patience=Patience(least=settings.engine.stall),
     )
+
+
+async def _warm(engine: Host, darkroom: Darkroom) -> None:
+    """Starts the children ahead of the first request; one that does not start is tried again with it."""
+    try:
+        await asyncio.gather(darkroom.start(), engine.start())
+    except EngineError as error:
+        log.warning("%s", error)
 
 
 def _log(settings: Settings) -> None:

@@ -55,12 +55,12 @@ class Bot:
         }
         if self.config:
             environ["ZOETROPE_CONFIG"] = str(self.config)
-        known = sum(one.line is not None for one in self.place.socket.sessions.values())
+        known = set(self.place.socket.sessions)
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bot", cwd=ROOT, env=environ, stdout=log, stderr=log
             )
-        connected = asyncio.create_task(self.place.ready(known + 1, 30))
+        connected = asyncio.create_task(self.place.until(lambda: self._connected(known), 30))
         ended = asyncio.create_task(self.process.wait())
         await asyncio.wait({connected, ended}, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
@@ -68,6 +68,12 @@ class Bot:
             raise AssertionError(f"The bot ended with {self.process.returncode}:\n{self.words}")
         ended.cancel()
         await connected
+
+    def _connected(self, known: set[str]) -> bool:
+        """Whether a session that is not among the known ones has its line."""
+        return any(
+            one.line is not None for key, one in self.place.socket.sessions.items() if key not in known
+        )
 
     @property
     def words(self) -> str:
@@ -113,8 +119,8 @@ async def running(
 
 
 def clips(place: Playground, channel: int) -> list[Any]:
-    """Messages of a channel that carry a video, oldest first."""
-    shown = place.world.last(channel, place.user("Ada").id, 100)
+    """Messages of a channel that carry a video, as a bystander sees them, oldest first."""
+    shown = place.world.last(channel, place.user("Mod").id, 100)
     return [one for one in shown if any(file["filename"].endswith(".mp4") for file in one["attachments"])]
 
 
@@ -125,5 +131,5 @@ async def until_clips(place: Playground, channel: int, count: int, timeout: floa
 
 
 def texts(place: Playground, channel: int) -> list[str]:
-    """What is written in a channel."""
-    return [one["content"] for one in place.world.last(channel, place.user("Ada").id, 100)]
+    """What a bystander reads in a channel."""
+    return [one["content"] for one in place.world.last(channel, place.user("Mod").id, 100)]
