@@ -3,6 +3,7 @@
 import { h, icon } from "./dom.js";
 import { Composer } from "./composer.js";
 import { pickEmoji } from "./emojis.js";
+import { listen } from "./gestures.js";
 import { openMenu } from "./menu.js";
 import { Messages } from "./messages.js";
 import { openModal } from "./modal.js";
@@ -33,62 +34,11 @@ class Page {
       earlier: $(".earlier") },
       this.world, this.deeds());
     this.composer = new Composer($("#composer"), this.world, SAMPLES, this.words());
-    this.furnish();
+    listen(this);
     const wanted = new URLSearchParams(location.hash.slice(1));
     this.wantedChannel = wanted.get("channel");
     this.connect(wanted.get("person") ?? sessionStorage.getItem("person") ?? "");
     setInterval(() => this.second(), 1000);
-  }
-
-  /** Icons and the gestures that belong to the whole page. */
-  furnish() {
-    $(".open-side").append(icon("menu"));
-    $(".pick").append(icon("attach"));
-    $(".send").append(icon("send"));
-    $(".later").prepend(icon("down"));
-    $(".open-side").addEventListener("click", () => this.side(!document.body.classList.contains("side-open")));
-    $("main").addEventListener("pointerdown", (event) => event.target.closest(".open-side") || this.side(false));
-    document.addEventListener("keydown", (event) => this.anyKey(event));
-    $(".messages").addEventListener("contextmenu", (event) => this.context(event));
-    document.addEventListener("click", (event) => {
-      const name = event.target.closest("[data-type-command]")?.dataset.typeCommand;
-      if (name) this.composer.open(name);
-    });
-    this.drops();
-  }
-
-  drops() {
-    const sign = $(".drop-here");
-    let deep = 0;
-    const files = (event) => event.dataTransfer?.types.includes("Files");
-    addEventListener("dragenter", (event) => files(event) && (deep += 1, sign.hidden = false));
-    addEventListener("dragleave", (event) => files(event) && (deep -= 1) <= 0 && (sign.hidden = true));
-    addEventListener("dragover", (event) => files(event) && event.preventDefault());
-    addEventListener("drop", (event) => {
-      if (!files(event)) return;
-      event.preventDefault();
-      deep = 0;
-      sign.hidden = true;
-      const option = event.target.closest?.(".option")?.dataset.option;
-      this.composer.takeFiles([...event.dataTransfer.files], option);
-    });
-  }
-
-  anyKey(event) {
-    if (event.key === "Escape") this.side(false);
-    const idle = document.activeElement === document.body || document.activeElement === $(".scroll");
-    if (idle && event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey && !this.composer.strip.open) {
-      this.composer.text.focus();
-    }
-  }
-
-  context(event) {
-    const element = event.target.closest(".message[data-message-id]");
-    if (!element || event.target.closest("a, video, img, input")) return;
-    event.preventDefault();
-    const message = this.world.messages.get(this.channel).get(element.dataset.messageId);
-    const { clientX: x, clientY: y } = event;
-    openMenu(message, { left: x + 1, right: x, top: y, bottom: y }, element, this.world, this.menuDeeds());
   }
 
   side(open) {

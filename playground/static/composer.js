@@ -52,7 +52,7 @@ export class Composer {
     if (this.channel !== channel?.id) this.leave();
     this.channel = channel?.id;
     this.entries = entries(available(this.world.commands, channel), this.world.locale);
-    this.text.placeholder = may ? `Message ${this.world.title(channel)} – type / for commands` : "You cannot write in this channel.";
+    this.text.placeholder = may ? `Message ${this.world.title(channel)}, or / for commands` : "You cannot write in this channel.";
     this.text.setAttribute("aria-label", `Message ${this.world.title(channel)}`);
     this.text.disabled = !may;
     this.form.classList.toggle("closed", !may);

@@ -3,6 +3,7 @@
 import { h, keyed } from "./dom.js";
 import { makeMessage, makePending, patchMessage, patchPending } from "./message.js";
 import { day, sameDay } from "./times.js";
+import { later } from "./world.js";
 
 const TOGETHER = 7 * 60 * 1000;
 
@@ -17,7 +18,7 @@ export class Messages {
     later.addEventListener("click", () => this.toEnd("smooth"));
     earlier.addEventListener("click", () => this.back());
     list.addEventListener("keydown", (event) => this.walk(event));
-    const watch = new ResizeObserver(() => this.atEnd && this.toEnd());
+    const watch = new ResizeObserver(() => this.atEnd && this.welcome.hidden && this.toEnd());
     watch.observe(list);
     watch.observe(box);
   }
@@ -30,13 +31,13 @@ export class Messages {
     const messages = this.world.messagesOf(channel?.id);
     const items = arrange(messages, this.seen, turned);
     for (const item of items) if (item.message) item.failure = failures.get(item.message.id) ?? null;
-    for (const each of pending) items.push({ kind: "pending", key: `pending-${each.id}`, pending: each });
+    for (const each of pending) insert(items, { kind: "pending", key: `pending-${each.id}`, pending: each });
     keyed(this.list, items, {
       key: (item) => item.key, make: (item) => this.make(item), patch: (old, item) => this.patch(old, item),
     });
     this.rove();
     this.welcome.hidden = messages.length > 0 || pending.length > 0 || !channel;
-    if (this.atEnd) this.toEnd();
+    if (this.atEnd && this.welcome.hidden) this.toEnd();
     this.later.hidden = this.atEnd;
     this.earlier.hidden = !this.world.hasEarlier(channel?.id);
   }
@@ -102,6 +103,12 @@ export class Messages {
       event.target.querySelector(".toolbar .more")?.click();
     }
   }
+}
+
+/** A command stands where it was sent, whatever came after it. */
+function insert(items, pending) {
+  const at = items.findIndex((each) => each.message && later(each.message.id, pending.pending.id) > 0);
+  items.splice(at < 0 ? items.length : at, 0, pending);
 }
 
 /** Messages in order become days, heads and bodies; what comes while the channel is in view is live. */

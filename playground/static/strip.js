@@ -26,7 +26,8 @@ export class Strip {
         h("span", { class: "strip-what" }, entry.description),
         h("button", { type: "button", class: "quiet", "aria-label": "Leave this command", title: "Leave (Esc)",
           onclick: () => this.context.leave() }, icon("close"))),
-      this.list, this.more);
+      this.list, h("div", { class: "strip-foot" }, this.more,
+        h("button", { type: "submit", class: "button primary", title: "Send (Enter)" }, "Send")));
     this.element.hidden = false;
     for (const option of entry.options) if (option.required || option.name in values) this.add(option);
     for (const [name, value] of Object.entries(values)) this.fill(name, value);

@@ -40,7 +40,7 @@ export function drawWelcome(element, { place, online, names, open, slash }) {
 
 function lead(online, offered, commands) {
   if (!online) return "This page notices by itself when it is here.";
-  if (offered) return "Pick one to start, look at what it fills in below, and press Enter.";
+  if (offered) return "Pick one to start, look at what it fills in below, and send it.";
   return commands ? "Type / to see what it can do." : "It has no commands here yet.";
 }
 
