@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import discord
@@ -15,6 +15,8 @@ from commands import replies
 from gen.errors import ZoetropeError
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: Unknown interaction: it was not answered within three seconds, or its message is gone.
 EXPIRED = 10062
@@ -91,10 +93,23 @@ async def tell(interaction: discord.Interaction[Any], text: str) -> None:
 
 async def begin(interaction: discord.Interaction[Any], *, private: bool) -> None:
     """Shows “thinking”: the first answer, before anything is waited for."""
+
+    async def defer() -> object:
+        return await interaction.response.defer(thinking=True, ephemeral=private)
+
     try:
-        await interaction.response.defer(thinking=True, ephemeral=private)
+        await persist(defer)
     except discord.HTTPException as error:
-        # A defer that Discord took and answered with a 5xx is sent again by discord.py, and refused.
+        # A defer that Discord took, but failed to say so, is sent again and refused: it is answered.
         if error.code != ANSWERED:
             raise
     interaction.extras["begun"] = "private" if private else "public"
+
+
+async def persist(call: Callable[[], Awaitable[T]]) -> T:
+    """Calls once more when the connection was cut, as discord.py never does; for what is harmless twice."""
+    try:
+        return await call()
+    except (aiohttp.ClientConnectionError, ConnectionError) as error:
+        log.info("Discord cut the connection (%s); once more", error)
+        return await call()

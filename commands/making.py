@@ -36,8 +36,6 @@ async def make(
     private: bool = False,
 ) -> None:
     """From words to a job. Raises Refused: before any answer, for what can be judged at once."""
-    if house.echoes.heard(interaction.id):
-        return
     asker = house.desk.asker(interaction)
     for file in files:
         look(file)
@@ -102,8 +100,11 @@ async def show(house: House, job: Job, send: Send) -> None:
 
 async def in_answer(interaction: discord.Interaction[Any], text: str, view: discord.ui.View) -> int:
     """Puts a ticket in the place of “thinking”; the message's id."""
-    message = await interaction.edit_original_response(content=text, view=view, allowed_mentions=NOBODY)
-    return message.id
+
+    async def edit() -> discord.InteractionMessage:
+        return await interaction.edit_original_response(content=text, view=view, allowed_mentions=NOBODY)
+
+    return (await errors.persist(edit)).id
 
 
 def look(file: discord.Attachment) -> None:

@@ -17,5 +17,10 @@ def register(client: discord.Client, tree: app_commands.CommandTree[Any], house:
     for command in (animate, img2vid, interp, cancel, queue, history, reroll):
         command.add(tree, house)
     errors.add(tree)
+
+    async def first(interaction: discord.Interaction[Any]) -> bool:
+        return not house.echoes.heard(interaction.id)
+
+    tree.interaction_check = first  # type: ignore[method-assign]  # the tree is the client's own, not ours to subclass
     # bot.client.Client hands every reaction to this.
     client.reacted = partial(reroll.reacted, house, client)  # type: ignore[attr-defined]  # it is its own field

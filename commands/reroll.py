@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -18,14 +18,12 @@ from commands.house import House
 from commands.making import NOBODY, in_answer, show
 from commands.presses import hearing
 from gen.errors import NotAllowed, NotFound, Refused
-from gen.job import ENDED, Job
+from gen.job import Job, State
 
 log = logging.getLogger(__name__)
 
 #: Seconds for which a refusal stands in the channel when it cannot be said in private.
 STANDS = 15.0
-#: Seconds until the ledger surely knows whose a message is that was sent just now.
-FRESH = 1.0
 
 
 def add(tree: app_commands.CommandTree[Any], house: House) -> None:
@@ -62,19 +60,30 @@ async def reacted(house: House, client: discord.Client, event: discord.RawReacti
         return
     if house.echoes.heard((event.user_id, event.message_id, emoji), BRIEF):
         return
-    job = await house.studio.by_message(event.message_id)
-    if job is None and client.user and event.message_author_id == client.user.id:
-        await asyncio.sleep(FRESH)
-        job = await house.studio.by_message(event.message_id)
-    if job is None:
-        return
     try:
-        if emoji == replies.DROP:
+        job = await _behind(house, client, event)
+        if job and emoji == replies.DROP:
             await _drop(house, client, event, job)
-        elif job.state in ENDED:
+        elif job and job.state not in (State.WAITING, State.RUNNING):
             await _again(house, client, event, job)
     except UNHEARD as error:
         log.warning("reaction %s on message %s came to nothing: %s", emoji, event.message_id, error)
+
+
+async def _behind(house: House, client: discord.Client, event: discord.RawReactionActionEvent) -> Job | None:
+    """The job whose clip or ticket the message shows; its buttons tell, before the ledger knows it."""
+    job = await house.studio.by_message(event.message_id)
+    if job or not client.user or event.message_author_id != client.user.id:
+        return job
+    channel = client.get_partial_messageable(event.channel_id)
+    message = await channel.get_partial_message(event.message_id).fetch()
+    rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
+    ids = [child.custom_id or "" for row in rows for child in row.children]
+    told = [one.partition(":") for one in ids]
+    about = next((id for deed, _, id in told if deed in (buttons.REROLL, buttons.CANCEL)), None)
+    with suppress(NotFound):
+        return await house.studio.find(about) if about else None
+    return None
 
 
 async def _again(
@@ -97,7 +106,7 @@ async def _drop(
     """Cancels by the ticket, deletes what has ended. A stranger's cross is an opinion, and left alone."""
     if event.user_id != job.asker.user and not _moderator(client, event, job):
         return
-    if job.state in ENDED:
+    if job.state not in (State.WAITING, State.RUNNING):
         channel = client.get_partial_messageable(event.channel_id)
         await channel.get_partial_message(event.message_id).delete()
         return

@@ -58,6 +58,13 @@ def clip(place: Playground, channel: int, person: Person, words: str) -> dict[st
     return None
 
 
+def clips_of(place: Playground, channel: int, person: Person, words: str) -> int:
+    """How many clips of the person have those words."""
+    messages = shown(place, channel, person)
+    mine = [one for one in messages if one["content"].startswith(f"<@{person.id}>") and one["attachments"]]
+    return sum(words in one["content"] for one in mine)
+
+
 async def until_clip(
     place: Playground, channel: int, person: Person, words: str, timeout: float = 30
 ) -> dict[str, Any]:
@@ -310,8 +317,10 @@ async def test_a_cross_on_a_ticket_cancels_for_owner_and_moderator(place: Playgr
 
 
 async def made(place: Playground, channel: int, person: Person, words: str) -> dict[str, Any]:
-    await person.slash(channel, "animate", {"prompt": words, "seconds": 0.5, "aspect": "4:3"})
-    return await until_clip(place, channel, person, words)
+    deed = await person.slash(channel, "animate", {"prompt": words, "seconds": 0.5, "aspect": "4:3"})
+    message = await until_clip(place, channel, person, words)
+    await place.until(lambda: deed.original is None)  # the ticket goes once all is done
+    return message
 
 
 async def test_anyone_rolls_a_clip_again_by_button_or_reaction(place: Playground, channel: int) -> None:
@@ -365,7 +374,8 @@ async def test_history_has_links_and_pages(place: Playground, channel: int) -> N
     link = f"[**leaf 0**](https://discord.com/channels/{place.guild.id}/{channel}/{message['id']})"
     assert link in await history(lee, channel)
     for number in range(1, 10):
-        await made(place, channel, lee, f"leaf {number}")
+        await lee.slash(channel, "animate", {"prompt": f"leaf {number}", "seconds": 0.5})
+        await until_clip(place, channel, lee, f"leaf {number}")
     deed = await lee.slash(channel, "history")
     first = await deed.message()
     assert "leaf 9" in first["content"]
@@ -385,6 +395,57 @@ async def test_models_are_suggested_for_the_task(place: Playground, channel: int
     names = [one["value"] for one in await ada.complete(channel, "img2vid", {"model": "cam"}, "model")]
     assert names == ["camera"]
     assert [one["value"] for one in await ada.complete(channel, "interp", {}, "model")] == ["flow"]
+
+
+# --- bad days
+
+
+@pytest.mark.parametrize(("do", "code"), [(502, 40060), ("reset", 40060)])
+async def test_an_answer_that_discord_took_but_did_not_confirm_is_an_answer(
+    place: Playground, channel: int, do: int | str, code: int
+) -> None:
+    ada = place.person("Ada")
+    place.expect(code)
+    place.faults.add("POST", "/interactions/*/callback", do, when="after")
+    await made(place, channel, ada, f"stubborn {do}")
+    assert sum(f"stubborn {do}" in one["content"] for one in shown(place, channel, ada)) == 1
+
+
+async def test_a_ticket_whose_connection_is_cut_is_sent_again(place: Playground, channel: int) -> None:
+    place.faults.add("PATCH", "/webhooks/*/messages/@original", "reset", when="before")
+    deed = await place.person("Ada").slash(channel, "animate", {"prompt": "a torn rope"})
+    assert (await deed.message())["content"].startswith("**a torn rope**")
+    await until_clip(place, channel, place.person("Ada"), "a torn rope")
+
+
+async def test_an_event_that_comes_twice_is_obeyed_once(place: Playground, channel: int) -> None:
+    nan = await newcomer(place, "Nan")
+    await place.socket.duplicate(1)
+    message = await made(place, channel, nan, "an echo")
+    await place.socket.duplicate(1)
+    await nan.react(int(message["id"]), "🔁")
+    await place.until(lambda: ticket_of(place, channel, nan, "an echo"))
+    await place.socket.duplicate(1)
+    deed = await pressed(nan, message, "reroll")
+    await deed.message()
+    await place.until(lambda: clips_of(place, channel, nan, "an echo") == 3, 20)
+    text = await history(nan, channel)
+    assert text.count("an echo") == 3
+
+
+async def test_an_answer_that_comes_too_late_makes_no_job(place: Playground, channel: int) -> None:
+    oli = await newcomer(place, "Oli")
+    place.expect(10062)
+    place.journal.unanswered_expected = True
+    place.faults.add("POST", "/interactions/*/callback", "slow", seconds=0.6)
+    place.world.answer_within = 0.3
+    deed = await oli.slash(channel, "animate", {"prompt": "too late"})
+    await deed.settled()
+    assert deed.state == "failed"
+    place.world.answer_within = 3.0
+    refused = await place.until(lambda: [one for one in place.journal.entries if one.code == 10062])
+    assert len(refused) == 1
+    assert (await history(oli, channel)).startswith("You have no clips yet")
 
 
 async def test_buttons_and_reactions_outlive_the_bot(
