@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from playground.server import HOST, LOOPBACK, Playground
+from playground.store import Taken
 
 PORT = 8470
 MISCONFIGURED = 78
@@ -40,7 +41,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 async def _run(options: argparse.Namespace) -> int:
-    place = _started(options)
+    try:
+        place = _started(options)
+    except Taken as taken:
+        print(taken, file=sys.stderr)
+        return MISCONFIGURED
     if options.relaxed:
         place.limits.relax()
     stopped = asyncio.Event()
@@ -90,8 +95,9 @@ async def _keep_running(place: Playground, command: list[str], stopped: asyncio.
 async def _one_run(place: Playground, command: list[str], stopped: asyncio.Event) -> int:
     """The bot's exit code; when the playground is stopped, the bot is asked to end, then made to."""
     # In a session of its own, so that Ctrl-C reaches it once, from here.
+    leash = [sys.executable, "-m", "playground.leash", str(os.getpid())]
     bot = await asyncio.create_subprocess_exec(
-        *command, env={**os.environ, **place.environ}, start_new_session=True
+        *leash, *command, env={**os.environ, **place.environ}, start_new_session=True
     )
     ended = asyncio.ensure_future(bot.wait())
     stopping = asyncio.ensure_future(stopped.wait())

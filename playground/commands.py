@@ -186,6 +186,8 @@ def _renew(
     known: dict[tuple[int, str], Command], body: Json, guild_id: int | None, ids: Snowflakes
 ) -> Command:
     definition = {**DEFAULTS, **{key: value for key, value in body.items() if key != "id"}}
+    needs = definition["default_member_permissions"]
+    definition["default_member_permissions"] = None if needs is None else str(needs)
     definition["integration_types"] = definition["integration_types"] or [0]
     definition["type"] = int(body.get("type") or CHAT)
     if guild_id is None:

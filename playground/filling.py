@@ -63,6 +63,8 @@ class _Filling:
         filled = []
         for option in level:
             value = given.get(option["name"])
+            if self.focused is not None and option["type"] == FILE:
+                continue  # a file is not sent while suggestions are asked for
             if value is None and option.get("required") and self.focused is None:
                 raise Impossible(f"The option {option['name']} is required.")
             if value is not None or self.focused == option["name"]:
@@ -72,8 +74,6 @@ class _Filling:
     def _option(self, option: Json, value: Any) -> Json:
         body: Json = {"name": option["name"], "type": option["type"]}
         if self.focused is not None:
-            if option["type"] == FILE:
-                raise Impossible("A file is not sent while suggestions are asked for.")
             focus = {"focused": True} if self.focused == option["name"] else {}
             return body | {"value": value} | focus
         return body | {"value": self._value(option, value)}

@@ -142,6 +142,7 @@ class Gateway(AtHome):
     """All sessions of the bot's token. Every session gets every event that its intents and shard let in.
 
     heartbeat: seconds between beats that clients are told. patience: how long one may be late at least.
+    longest_gap: the longest time between two heartbeats of a session so far; a stalled bot shows here.
     session_lives: how long a lost connection may be resumed, in seconds.
     """
 
@@ -157,6 +158,7 @@ class Gateway(AtHome):
         self.lines: set[Line] = set()
         self.identifies = 0
         self.resumes = 0
+        self.beats = 0
         self.longest_gap = 0.0
         self._twice = 0
         self._open: asyncio.Event | None = None
@@ -239,7 +241,9 @@ class Gateway(AtHome):
         if op == HEARTBEAT:
             now = asyncio.get_running_loop().time()
             if line.session is not None:
+                self.beats += 1
                 self.longest_gap = max(self.longest_gap, now - line.heard)
+                self.world.stir()
             line.heard = now
             line.put({"op": ACK})
         elif op == IDENTIFY:

@@ -229,7 +229,7 @@ class Playground(AtHome):
     ) -> None:
         try:
             if error is not None:
-                error.add_note("What the playground saw, at last:\n" + self._tail())
+                error.add_note("What the playground saw, at last:\n" + self.tail())
             elif self._verify:
                 await self.verify()
         finally:
@@ -256,7 +256,7 @@ class Playground(AtHome):
         try:
             return await self.world.until(predicate, timeout)
         except TimeoutError:
-            raise AssertionError(f"Not within {timeout} s.\n{self._tail()}") from None
+            raise AssertionError(f"Not within {timeout} s.\n{self.tail()}") from None
 
     async def ready(self, sessions: int = 1, timeout: float = 15.0) -> None:
         """Waits until that many sessions of the bot are connected."""
@@ -280,9 +280,10 @@ class Playground(AtHome):
                 if one.state != "answered" and one.born >= self.journal.born
             ]
         if wrongs:
-            raise AssertionError("\n".join(["The playground saw:", *wrongs, "", self._tail()]))
+            raise AssertionError("\n".join(["The playground saw:", *wrongs, "", self.tail()]))
 
-    def _tail(self) -> str:
+    def tail(self) -> str:
+        """The last lines of the journal."""
         return "\n".join(str(one) for one in list(self.journal.entries)[-TAIL:])
 
 

@@ -9,6 +9,10 @@ from pathlib import Path
 from playground.records import Json, Record
 
 
+class Taken(Exception):
+    """Another playground has the folder."""
+
+
 class Store:
     """Rows by kind and key, and files by id. A row is on disk before `put` returns, so `kill -9` loses none.
 
@@ -24,14 +28,22 @@ class Store:
 
     @staticmethod
     def _open(path: Path) -> sqlite3.Connection:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA busy_timeout = 2000")
-        db.execute(
-            "CREATE TABLE IF NOT EXISTS record "
-            "(kind TEXT, key TEXT, body TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID"
-        )
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
+        try:
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute(
+                "CREATE TABLE IF NOT EXISTS record "
+                "(kind TEXT, key TEXT, body TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID"
+            )
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            db.close()
+            if "locked" not in str(error):
+                raise
+            raise Taken(f"Another playground keeps its world in {path.parent}.") from None
         return db
 
     def put(self, *records: Record) -> None:

@@ -1,6 +1,6 @@
 """Messages: post, read, edit, delete, with the bot's own token."""
 
-from playground import draft, shape
+from playground import draft, places, shape
 from playground.api import Answer, Api, Call, Route
 from playground.permissions import Can
 from playground.records import DIRECT, THREAD, Channel, Json, Message
@@ -29,8 +29,14 @@ def _may_post(api: Api, channel: Channel, call: Call) -> None:
         see(api, channel.id, Can.ATTACH_FILES)
     if call.json.get("embeds"):
         see(api, channel.id, Can.EMBED_LINKS)
-    if channel.type == THREAD and channel.locked:
-        see(api, channel.id, Can.MANAGE_THREADS)
+    if (
+        channel.type == THREAD
+        and channel.locked
+        and not world.can(world.bot_id, channel.id, Can.MANAGE_THREADS)
+    ):
+        raise Refusal(160005)
+    if channel.type == THREAD and channel.archived:
+        places.change_thread(world, channel, archived=False, locked=channel.locked)
 
 
 async def create(api: Api, call: Call) -> Answer:

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-import logging
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,7 +13,11 @@ import pytest
 import yarl
 from discord import app_commands
 
+from playground import fixtures
 from playground.server import Playground
+
+place, swallowed = fixtures.place, fixtures.swallowed
+pytest_runtest_makereport = fixtures.pytest_runtest_makereport
 
 
 class Bot(discord.AutoShardedClient):
@@ -25,25 +29,29 @@ class Bot(discord.AutoShardedClient):
         )
         self.tree = app_commands.CommandTree(self)
         self.heard: list[tuple[str, Any]] = []
-        self.swallowed: list[str] = []
+        self._heard_more = asyncio.Event()
+        self.connected: asyncio.Task[None] | None = None
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         self.heard.append((event, args[0] if args else None))
         super().dispatch(event, *args, **kwargs)
+        self._heard_more.set()
 
-    def count(self, event: str) -> int:
-        return sum(name == event for name, _ in self.heard)
+    def all(self, event: str) -> list[Any]:
+        """The first argument of each such event so far."""
+        return [first for name, first in self.heard if name == event]
 
+    async def hears(self, event: str, times: int = 1) -> list[Any]:
+        """Waits until so many such events came."""
+        await self.until(lambda: len(self.all(event)) >= times)
+        return self.all(event)
 
-class Swallowed(logging.Handler):
-    """What discord.py logs instead of raising."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(logging.Formatter().format(record))
+    async def until(self, predicate: Callable[[], object]) -> None:
+        """Waits until it is true; looks again at every event."""
+        async with asyncio.timeout(10):
+            while not predicate():
+                self._heard_more.clear()
+                await self._heard_more.wait()
 
 
 def point(place: Playground, patch: pytest.MonkeyPatch) -> None:
@@ -53,25 +61,27 @@ def point(place: Playground, patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def place(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Playground]:
-    async with Playground() as place:
-        point(place, monkeypatch)
-        yield place
-
-
-@pytest.fixture
-async def bot(place: Playground) -> AsyncIterator[Bot]:
-    """Not started yet: see `started`. At the end it is closed, and must have swallowed nothing."""
+async def bot(place: Playground, swallowed: list[str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bot]:
+    """Not started yet: see `start`. At the end it is closed, and must have swallowed nothing."""
+    point(place, monkeypatch)
     intents = discord.Intents(
         guilds=True, guild_messages=True, guild_reactions=True, dm_messages=True, dm_reactions=True
     )
-    bot, swallowed = Bot(intents), Swallowed()
-    logging.getLogger("discord").addHandler(swallowed)
-    bot.swallowed = swallowed.texts
+    bot = Bot(intents)
     yield bot
     await bot.close()
-    logging.getLogger("discord").removeHandler(swallowed)
-    assert not bot.swallowed, "\n".join(bot.swallowed)
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client's pauses before it tries again are cut short; the playground's own are not."""
+    real = asyncio.sleep
+
+    async def sleep(seconds: float, result: Any = None) -> Any:
+        here = threading.current_thread() is threading.main_thread()
+        return await real(min(seconds, 0.01) if here else seconds, result)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
 
 
 Start = Callable[[], Any]
@@ -85,7 +95,8 @@ async def start(place: Playground, bot: Bot) -> AsyncIterator[Start]:
     async def go() -> Bot:
         await bot.login(place.token)
         await bot.tree.sync()
-        tasks.append(asyncio.create_task(bot.connect(), name="bot"))
+        bot.connected = asyncio.create_task(bot.connect(), name="bot")
+        tasks.append(bot.connected)
         waiting = asyncio.create_task(bot.wait_until_ready())
         await asyncio.wait({waiting, tasks[0]}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
         if tasks[0].done():

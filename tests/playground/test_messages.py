@@ -144,11 +144,11 @@ async def test_reactions_are_told_to_the_bot_its_own_too_and_old_messages_too(pl
     await place.person("Ben").unreact(message.id, "🔁")
     said = await place.person("Ben").say(place.channel("clips"), "older")
     await place.person("Ada").react(int(said["id"]), "❌")
-    await place.until(lambda: bot.count("raw_reaction_add") == 3)
-    adds = [payload for name, payload in bot.heard if name == "raw_reaction_add"]
+    await bot.hears("raw_reaction_add", 3)
+    adds = bot.all("raw_reaction_add")
     assert [one.user_id for one in adds] == [bot.user.id, place.user("Ben").id, place.user("Ada").id]
     assert adds[1].member.name == "ben"
-    assert bot.count("raw_reaction_remove") == 1
+    assert len(bot.all("raw_reaction_remove")) == 1
     fetched = await channel.fetch_message(message.id)
     assert [(one.emoji, one.count, one.me) for one in fetched.reactions] == [("🔁", 1, True)]
     assert [user.id async for user in fetched.reactions[0].users()] == [bot.user.id]

@@ -52,8 +52,15 @@ async def test_the_bots_own_view_of_its_permissions_agrees(place, bot, clips):
     assert not own.send_messages
     assert own.value == place.world.permissions(bot.user.id, channel.id)
     thread = await place.do(places.add_thread, place.place("clips"), "talk", place.user("Ada"))
-    await place.until(lambda: bot.get_channel(place.channel("clips")).get_thread(thread.id))
+    await bot.until(lambda: bot.get_channel(place.channel("clips")).get_thread(thread.id))
     assert (await bot.get_channel(place.channel("clips")).get_thread(thread.id).send("in a thread")).id
+    await place.do(places.change_thread, thread, archived=True, locked=False)
+    await bot.get_partial_messageable(thread.id).send("wakes it")
+    assert not thread.archived
+    await place.do(places.change_thread, thread, archived=True, locked=True)
+    place.expect(160005)
+    assert await code(bot.get_partial_messageable(thread.id).send("x")) == (400, 160005)
+    await place.do(places.change_thread, thread)
     everyone = place.world.roles[place.guild.id]
     await place.do(places.change_role, everyone, everyone.permissions & ~Can.SEND_MESSAGES_IN_THREADS)
     place.expect(50013)
@@ -94,11 +101,11 @@ async def test_what_goes_is_gone_for_the_bot(place, bot, clips):
     assert await code(sent.edit(content="x")) == (404, 10008)
     await place.do(places.remove_channel, place.place("clips"))
     assert await code(clips.send("x")) == (404, 10003)
-    await place.until(lambda: bot.get_channel(clips.id) is None)
+    await bot.until(lambda: bot.get_channel(clips.id) is None)
     quiet = place.channel("quiet")
     await place.do(places.leave, place.guild, place.world.users[bot.user.id])
     assert await code(bot.get_partial_messageable(quiet).send("x")) == (403, 50001)
-    await place.until(lambda: bot.count("guild_remove") == 1)
+    await bot.hears("guild_remove", 1)
     await place.do(places.remove_guild, place.guild)
     assert not place.world.channels
 
