@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from gen.models import Pixels
 
-#: Of the limit, what the second pass aims at. x264 may overshoot by most of its rate buffer: an eighth of the
-#: clip keeps even noise within the limit.
-SHARE = 0.94
+SHARE = 0.94  # of the limit is what the second pass aims at
+#: Of that, what comes as a steady rate, and what the rate's buffer holds: a still clip is nearly all first
+#: frame and needs a large one, while noise fills both.
+STEADY, BUFFER = 0.9, 0.2
 THREADS = 2  # fixed: x264's bytes depend on it
 BT709 = 1  # H.273: primaries, transfer and matrix alike
-#: Below these x264 only smears: bits per pixel, and the part of the first pass's bits that may remain.
-LEAST_BITS, LEAST_PART = 0.02, 1 / 12
+LEAST = 1 / 12  # of the first pass's bits a pixel: with fewer x264 only smears
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 #: Called after each frame with how many of how many are written; it raises when the job was cancelled.
@@ -136,7 +136,8 @@ def _encode(
     count: int,
     tell: OnFrame,
 ) -> None:
-    options = {"preset": "veryfast", "threads": str(THREADS), **rate}
+    # x264's weighted B frames are not deterministic (seen with core 165, 24 frames of 160 × 96).
+    options = {"preset": "veryfast", "threads": str(THREADS), "x264-params": "weightb=0", **rate}
     flags = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(file), "w", format="mp4", container_options=flags) as container:
         container.metadata.update(tags)
@@ -179,13 +180,11 @@ def _within(
     """Size and rate that keep `count` frames, `first` bytes at full quality, within `limit` bytes."""
     overhead = 1500 + 24 * count + 2 * sum(len(text.encode()) for text in tags.values())
     bits = max(limit - overhead, limit // 4) * 8 * SHARE
-    width, height = size
-    room = min(bits / (first * 8 * LEAST_PART), bits / (count * width * height * LEAST_BITS), 1.0)
-    scale = room**0.5
-    smaller = (max(16, round(width * scale / 2) * 2), max(16, round(height * scale / 2) * 2))
-    rate = round(bits * fps / count)
-    bounds = {"b": str(rate), "maxrate": str(rate), "bufsize": str(round(bits / 8))}
-    return (smaller if scale < 1 else size), bounds
+    scale = min(bits / (first * 8 * LEAST), 1.0) ** 0.5
+    if scale < 1:
+        size = (max(16, round(size[0] * scale / 2) * 2), max(16, round(size[1] * scale / 2) * 2))
+    rate = str(round(STEADY * bits * fps / count))
+    return size, {"b": rate, "maxrate": rate, "bufsize": str(round(BUFFER * bits))}
 
 
 def _note(size: tuple[int, int], full: tuple[int, int]) -> str:
