@@ -18,7 +18,7 @@ from playground.world import World
 STATIC = Path(__file__).parent / "static"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MOST = 600 << 20  # bytes of one deed with its files; the world's own limits are far lower and answer in words
-LOCALES = ("en-US", "zh-CN", "ja", "de")
+LOCALES = ("en-US", "en-GB", "zh-CN", "ja", "de")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
     "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

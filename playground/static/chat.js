@@ -166,6 +166,7 @@ class Page {
     const { messages } = await this.act({ deed: "history", limit });
     this.world.take("HISTORY", { channel_id: channel, limit, messages });
     this.drawNow();
+    return messages;
   }
 
   async component(message, deed) {
@@ -201,6 +202,18 @@ class Page {
     this.address();
     this.draw();
     if (matchMedia("(hover: hover)").matches) this.composer.text.focus({ preventScroll: true });
+  }
+
+  /** To a message, of whatever channel and however far back. */
+  async go(channel, message) {
+    if (!this.world.channels.has(channel)) return this.notice("This channel is not yours to see.");
+    if (channel !== this.channel) this.open(channel);
+    if (!message) return undefined;
+    while (!this.world.messages.get(channel)?.has(message) && this.world.hasEarlier(channel)) {
+      if (!await this.try(() => this.earlier())) return undefined;
+    }
+    this.drawNow();
+    return this.messages.jump(message) || this.notice("The message is not there any more.");
   }
 
   become(person) {

@@ -193,7 +193,10 @@ export class Composer {
 }
 
 function drawCommand({ entry }) {
-  return [h("span", { class: "hint-name" }, `/${entry.shown}`, entry.options.map((each) =>
-    h("span", { class: `hint-option ${each.required ? "required" : ""}` }, each.name))),
+  const first = [...entry.options].sort((one, other) => Boolean(other.required) - Boolean(one.required)).slice(0, 5);
+  const rest = entry.options.length - first.length;
+  return [h("span", { class: "hint-name" }, `/${entry.shown}`, first.map((each) =>
+    h("span", { class: `hint-option ${each.required ? "required" : ""}` }, each.name)),
+  rest > 0 && h("span", { class: "hint-rest" }, `${rest} more`)),
   h("span", { class: "hint-what" }, entry.description)];
 }

@@ -5,7 +5,7 @@ import { openMenu } from "./menu.js";
 
 const $ = (selector) => document.querySelector(selector);
 
-/** `page` is the chat: {composer, world, channel, side(open), menuDeeds()} */
+/** `page` is the chat: {composer, world, channel, side(open), go(channel, message), menuDeeds()} */
 export function listen(page) {
   $(".open-side").append(icon("menu"));
   $(".pick").append(icon("attach"));
@@ -18,15 +18,21 @@ export function listen(page) {
   document.addEventListener("click", (event) => {
     const name = event.target.closest("[data-type-command]")?.dataset.typeCommand;
     if (name) page.composer.open(name);
+    const inside = event.target.closest("[data-to-channel]");
+    if (!inside) return;
+    event.preventDefault();
+    page.go(inside.dataset.toChannel, inside.dataset.toMessage);
   });
   drops(page);
 }
 
-/** Letters typed while nothing has the focus are meant for the message. */
+const TAKES_LETTERS = "input, textarea, select, dialog, .popover, .strip, video";
+
+/** Letters typed where nothing takes them are meant for the message. */
 function anyKey(page, event) {
   if (event.key === "Escape") page.side(false);
-  const idle = document.activeElement === document.body || document.activeElement === $(".scroll");
-  const letter = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
+  const idle = !document.activeElement?.closest(TAKES_LETTERS);
+  const letter = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
   if (idle && letter && !page.composer.strip.open) page.composer.text.focus();
 }
 

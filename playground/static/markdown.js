@@ -118,7 +118,12 @@ function first(text, at, before) {
   return null;
 }
 
+/** The address of a message or channel leads to it here, on this page; all others lead out. */
+const MESSAGE = /^https:\/\/(?:\w+\.)?discord\.com\/channels\/(?:@me|\d+)\/(\d+)(?:\/(\d+))?$/;
+
 function link(address, children) {
+  const here = MESSAGE.exec(address);
+  if (here) return h("a", { href: "#", "data-to-channel": here[1], "data-to-message": here[2] ?? null }, children);
   return h("a", { href: address, target: "_blank", rel: "noreferrer noopener" }, children);
 }
 

@@ -73,12 +73,15 @@ export class Messages {
     this.box.scrollTo({ top: this.box.scrollHeight, behavior });
   }
 
+  /** False when the message is not in the list. */
   jump(id) {
     const element = this.list.querySelector(`[data-message-id="${CSS.escape(id)}"]`);
-    if (!element) return;
-    element.scrollIntoView({ block: "center", behavior: "smooth" });
+    if (!element) return false;
+    this.atEnd = false;
+    element.scrollIntoView({ block: "center", behavior: "instant" });
     element.classList.remove("pointed");
     requestAnimationFrame(() => element.classList.add("pointed"));
+    return true;
   }
 
   /** One message at a time is a stop of the Tab key; the arrows walk among them. */

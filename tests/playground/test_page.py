@@ -273,6 +273,9 @@ async def test_a_clip_plays_on_while_reactions_and_words_change(reader: Reader, 
     await message.hover()
     await message.locator('.toolbar [data-emoji="🔁"]').click()
     assert await heard(bot, "reaction") == ("reaction", "🔁")
+    await reader.type("/queue")  # typed while a button of the message has the focus
+    await expect(reader.page.locator("#text")).to_have_value("/queue")
+    await reader.page.locator("#text").fill("")
     count = message.locator('.reaction[data-emoji="🔁"]')
     await expect(count).to_have_attribute("aria-pressed", "true")
     await reader.place.person("Ben").react(int(await message.get_attribute("data-message-id") or 0), "🔁")
@@ -476,6 +479,24 @@ async def test_commands_speak_the_persons_language(reader: Reader, bot: Counterp
     assert await heard(bot, "later") == ("later", "ja")
     await expect(reader.messages).to_have_count(1)
     await reader.page.get_by_label("Language").select_option("en-US")
+
+
+async def test_a_link_to_a_message_leads_to_it_on_the_page(reader: Reader) -> None:
+    ben = reader.place.person("Ben")
+    old = await ben.say(reader.channel, "the old one")
+    for at in range(60):
+        await ben.say(reader.channel, f"line {at}")
+    other = await reader.place.do(places.add_channel, reader.place.guild, "elsewhere")
+    address = f"https://discord.com/channels/{reader.place.guild.id}/{reader.channel}/{old['id']}"
+    await ben.say(other.id, f"see [it]({address})")
+    await reader.page.reload()
+    await reader.page.locator(f'[data-channel-id="{other.id}"]').click()
+    await reader.messages.get_by_role("link", name="it").click()
+    await expect(reader.page.locator(".place")).to_have_text(
+        f"#{reader.place.world.channels[reader.channel].name}"
+    )
+    await expect(reader.page.locator(".pointed")).to_contain_text("the old one")
+    await expect(reader.page.locator(".pointed")).to_be_in_viewport()
 
 
 async def test_earlier_messages_are_fetched_above(reader: Reader) -> None:
