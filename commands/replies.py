@@ -27,8 +27,10 @@ REROLLS = frozenset({REROLL, "\N{ANTICLOCKWISE DOWNWARDS AND UPWARDS OPEN CIRCLE
 #: The reaction that cancels or deletes.
 DROP = "\N{CROSS MARK}"
 
-#: Seconds to which promised times are rounded up, so that a message is not edited for every flutter.
+#: Promised times are rounded up to these seconds, so that a message is not edited for every flutter, and lie
+#: so much later than expected, so that none has passed before the next edit.
 GRAIN = 5
+LAG = 3
 #: Cells of a progress bar.
 CELLS = 10
 #: Clips on a page of /history.
@@ -57,7 +59,7 @@ def ticket(
     locale = job.asker.locale
     lines = [_head(job), _standing(job, place, step, paused)]
     if job.state not in ENDED:
-        lines.append(_small(locale, job.request.recipe, _seed(job), f"`{job.id}`"))
+        lines.append(_small(locale, job.request.recipe, _seed(job), _id(job)))
         lines += _without(locale, idle)
     going = job.state in (State.WAITING, State.RUNNING)
     return fit("\n".join(lines)), row(*[cancel_button(job)] if going else [])
@@ -69,7 +71,7 @@ def card(job: Job, *, idle: Sequence[str] = ()) -> tuple[str, View]:
     lines = [f"<@{job.asker.user}> {title(job)}", _small(locale, *_facts(job))]
     flags = quote(str(replace(asked(job), prompt="", seed=None, model=None)))
     parent = say(locale, "rolled again from {id}", id=f"`{job.parent}`") if job.parent else ""
-    lines.append(_small(locale, flags, _took(job), parent, f"`{job.id}`"))
+    lines.append(_small(locale, flags, _took(job), parent, _id(job)))
     if job.clip and job.clip.note:
         lines.append(_small(locale, quote(job.clip.note)))
     lines += _without(locale, idle)
@@ -81,7 +83,7 @@ def failed(job: Job) -> tuple[str, View]:
     locale = job.asker.locale
     error = job.failure.error() if job.failure else ZoetropeError("It ended without a clip.")
     free = say(locale, "It does not count against your limit")
-    lines = [_head(job), refused(error, locale), _small(locale, free, f"`{job.id}`")]
+    lines = [_head(job), refused(error, locale), _small(locale, free, _id(job))]
     again = [] if isinstance(error, Refused) else [reroll_button(job, say(locale, "Try again"))]
     return fit("\n".join(lines)), row(*again)
 
@@ -167,7 +169,12 @@ def queue(places: Sequence[Place], user: int, locale: str, *, paused: str = "") 
         lines.append(_small(locale, count(locale, "and one more", "and {number} more", more)))
     if not mine:
         lines.append(_small(locale, say(locale, "None of them is yours")))
-    lines.append(_small(locale, say(locale, "People take turns: nobody's many clips hold up another's one")))
+    lines.append(
+        _small(
+            locale,
+            say(locale, "People are served in turn, so one person's many clips never hold up another's"),
+        )
+    )
     return fit("\n".join(lines))
 
 
@@ -271,6 +278,10 @@ def _seed(job: Job) -> str:
     return say(job.asker.locale, "seed {seed}", seed=f"`{job.request.seed}`")
 
 
+def _id(job: Job) -> str:
+    return say(job.asker.locale, "id {id}", id=f"`{job.id}`")
+
+
 def _took(job: Job) -> str:
     if job.clip is None:
         return ""
@@ -300,7 +311,7 @@ def _without(locale: str, idle: Sequence[str]) -> list[str]:
 
 def _at(moment: float) -> str:
     """A time that ticks by itself."""
-    return f"<t:{math.ceil(moment / GRAIN) * GRAIN}:R>"
+    return f"<t:{math.ceil((moment + LAG) / GRAIN) * GRAIN}:R>"
 
 
 def _standing(job: Job, place: Place | None, step: Step | None, paused: str) -> str:
@@ -346,11 +357,11 @@ def _in_line(place: Place, user: int, locale: str) -> str:
     """One clip of the line."""
     job = place.job
     name = f"{title(job, 60)} (`{job.id}`)" if job.asker.user == user else say(locale, "someone's clip")
-    number = place.ahead + 1
+    number, at = place.ahead + 1, _at(place.ends)
     if job.state is State.RUNNING:
         doing = _doing(locale, place.step) if job.asker.user == user else say(locale, "being made")
-        return f"{number}\\. {name} · {doing} · {_at(place.ends)}"
-    return f"{number}\\. {name} · {_at(place.ends)}"
+        return say(locale, "{n}\\. {name} · {doing} · ready {at}", n=number, name=name, doing=doing, at=at)
+    return say(locale, "{n}\\. {name} · ready {at}", n=number, name=name, at=at)
 
 
 def _in_history(job: Job, locale: str) -> str:
@@ -366,4 +377,4 @@ def _in_history(job: Job, locale: str) -> str:
     name = f"[{title(job, 80)}]({there})" if there else title(job, 80)
     state = states.get(job.state, "")
     when = f"<t:{int(job.created)}:R>"
-    return f"{name}\n{_small(locale, state, when, job.request.recipe, _seed(job), f'`{job.id}`')}"
+    return f"{name}\n{_small(locale, state, when, job.request.recipe, _seed(job), _id(job))}"

@@ -453,6 +453,7 @@ async def test_buttons_and_reactions_outlive_the_bot(
 ) -> None:
     ada, max_ = place.person("Ada"), await newcomer(place, "Max")
     message = await made(place, channel, ada, "phoenix")
+    place.expect(10008, "/channels/*/messages/*")  # killed before it noted that the ticket has gone
     await house[1].kill()
     await house[1].start()
     await pressed(max_, message, "reroll")

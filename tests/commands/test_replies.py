@@ -162,7 +162,7 @@ async def test_a_running_ticket_tells_the_engines_own_steps(step: Step | None, w
     place = Place(running, 0, 1005.0, 1030.0, step)
     for text, view in (replies.ticket(running, place), replies.ticket(running, place, step)):
         assert words in text
-        assert "<t:1030:R>" in text
+        assert "<t:1035:R>" in text
         assert ids(view) == ["cancel:abc123"]
 
 
@@ -203,7 +203,7 @@ async def test_a_card_tells_all_it_takes_to_make_the_clip_again() -> None:
     assert text.splitlines() == [
         "<@111> **a red star**",
         "-# seed `7` · camera · 768 × 432 · 3 s · 24 fps",
-        "-# -motion 3 · made in 4.2 s · rolled again from `par3nt` · `abc123`",
+        "-# -motion 3 · made in 4.2 s · rolled again from `par3nt` · id `abc123`",
         "-# smaller: 512 × 288",
     ]
     assert (ids(view), labels(view)) == (["reroll:abc123", "delete:abc123"], ["Reroll", "Delete"])
@@ -223,8 +223,8 @@ def test_the_line_names_my_clips_and_nobody_elses() -> None:
     text = replies.queue([Place(theirs.running(1.0), 0, 1.0, 5.0), Place(mine, 1, 5.0, 9.0)], 111, "en-US")
     assert text.splitlines()[:3] == [
         "**2 clips are in the line**",
-        "1\\. someone's clip · being made · <t:5:R>",
-        "2\\. **a red star** (`mine`) · <t:10:R>",
+        "1\\. someone's clip · being made · ready <t:10:R>",
+        "2\\. **a red star** (`mine`) · ready <t:15:R>",
     ]
     assert "secret" not in text
 
@@ -244,9 +244,9 @@ async def test_a_history_links_to_clips_and_says_what_became_of_the_others() -> 
     text, view = replies.history([posted, JOB.cancelled(3.0)], "en-US", more=True)
     assert text.splitlines() == [
         "[**a red star**](https://discord.com/channels/333/222/777)",
-        "-# <t:1000:R> · camera · seed `7` · `abc123`",
+        "-# <t:1000:R> · camera · seed `7` · id `abc123`",
         "**a red star**",
-        "-# cancelled · <t:1000:R> · camera · seed `7` · `abc123`",
+        "-# cancelled · <t:1000:R> · camera · seed `7` · id `abc123`",
     ]
     assert ids(view) == ["older:1000.0"]
     assert replies.history([], "en-US")[0] == "You have no clips yet; /animate makes one."
