@@ -84,10 +84,11 @@ export class Messages {
     return true;
   }
 
-  /** One message at a time is a stop of the Tab key; the arrows walk among them. */
+  /** One message is a stop of the Tab key: the last one, until the arrows walk from there. */
   rove() {
     const all = [...this.list.querySelectorAll(".message")];
-    if (!all.some((each) => each.tabIndex === 0)) all.at(-1)?.setAttribute("tabindex", "0");
+    const stop = all.find((each) => each.contains(document.activeElement)) ?? all.at(-1);
+    for (const each of all) each.tabIndex = each === stop ? 0 : -1;
   }
 
   walk(event) {

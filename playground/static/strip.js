@@ -163,7 +163,8 @@ export class Strip {
 
   /** {name: text or File} of all that was filled in, to open the command with again. */
   written() {
-    return Object.fromEntries(this.fields.filter((each) => each.text()).map((each) => [each.option.name, each.file ?? each.text()]));
+    return Object.fromEntries(this.fields.filter((each) => each.text()).map((each) =>
+      [each.option.name, each.file ?? (each.chosen ? String(each.chosen.value) : each.text())]));
   }
 
   files() {

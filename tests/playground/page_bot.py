@@ -107,7 +107,7 @@ class Counterpart(discord.Client):
         self.heard: list[Any] = []
         self.news = asyncio.Event()
         self.clip = clip()
-        for command in (animate, img2vid, interp, card, later, silence, group, info):
+        for command in (animate, img2vid, interp, card, later, parts, silence, group, info):
             self.tree.add_command(command)
 
     async def setup_hook(self) -> None:
@@ -202,6 +202,29 @@ async def later(interaction: Asked, seconds: int) -> None:
     interaction.client.note("later", str(interaction.locale))
     moment = int(discord.utils.utcnow().timestamp()) + seconds
     await interaction.response.send_message(f"Done <t:{moment}:R>", view=Buttons())
+
+
+class Many(discord.ui.View):
+    def __init__(self) -> None:
+        super().__init__(timeout=None)
+
+    @discord.ui.select(
+        placeholder="Choose two",
+        custom_id="two",
+        min_values=2,
+        max_values=2,
+        options=[discord.SelectOption(label=each, value=each) for each in ("one", "two", "three")],
+    )
+    async def two(self, interaction: discord.Interaction, select: discord.ui.Select["Many"]) -> None:
+        await interaction.response.send_message("Chosen: " + ", ".join(select.values))
+
+
+@app_commands.command(description="Embeds, files, menus")
+async def parts(interaction: Asked) -> None:
+    embed = discord.Embed(title="Your clips", description="The last *three*", colour=0x2F7D4F)
+    embed.add_field(name="Waiting", value="**2**").set_footer(text="page 1 of 3")
+    files = [interaction.client.video("SPOILER_a.mp4"), discord.File(io.BytesIO(b"seed 7\n"), "notes.txt")]
+    await interaction.response.send_message("All of it", embed=embed, files=files, view=Many())
 
 
 @app_commands.command(description="Never answers")

@@ -63,7 +63,7 @@ async def bot(place: Playground) -> AsyncIterator[Counterpart]:
     bot = Counterpart()
     task = asyncio.create_task(bot.start(place.token), name="the page's counterpart")
     await place.ready()
-    await place.until(lambda: len(place.world.commands) >= 8)
+    await place.until(lambda: len(place.world.commands) >= 9)
     await bot.wait_until_ready()
     yield bot
     await bot.close()
@@ -160,7 +160,7 @@ async def test_commands_are_hinted_filtered_and_completed_by_keys(reader: Reader
     await reader.type("/")
     hints = reader.page.get_by_role("listbox", name="Commands").get_by_role("option")
     await expect(hints.first).to_contain_text("/animate")
-    assert await hints.count() == 7
+    assert await hints.count() == 8
     await reader.type("i", "ArrowDown")
     await expect(hints.and_(reader.page.locator('[aria-selected="true"]'))).to_contain_text("/interp")
     await reader.page.keyboard.press("ArrowUp")
@@ -322,6 +322,48 @@ async def test_menus_and_forms_of_the_bot_are_answered(reader: Reader, bot: Coun
     await form.get_by_role("button", name="Submit").click()
     await expect(form).to_have_count(0)
     await expect(reader.messages.last).to_contain_text("Remixed: a blue star")
+
+
+async def test_embeds_files_spoilers_and_menus_of_many_are_shown(reader: Reader, bot: Counterpart) -> None:
+    await reader.type("/parts ", "Enter")
+    embed = reader.messages.locator(".embed")
+    await expect(embed.locator(".embed-title")).to_have_text("Your clips")
+    await expect(embed.locator("em")).to_have_text("three")
+    await expect(embed.locator("dd strong")).to_have_text("2")
+    await expect(embed.locator("footer")).to_have_text("page 1 of 3")
+    file = reader.messages.get_by_role("link", name="notes.txt")
+    await expect(file).to_contain_text("7 bytes")
+    address = str(await file.get_attribute("href"))
+    assert await reader.page.evaluate("async each => (await fetch(each)).text()", address) == "seed 7\n"
+    cover = reader.messages.locator(".covered")
+    await expect(cover.locator("video")).to_have_js_property("paused", True)
+    await cover.get_by_role("button", name="Spoiler").click()
+    await expect(cover.locator("video")).to_have_css("filter", "none")
+    menu = reader.messages.locator("details.many")
+    await menu.locator("summary").click()
+    await expect(menu.get_by_role("button", name="Done")).to_be_disabled()
+    await menu.get_by_label("one", exact=True).check()
+    await menu.get_by_label("three").check()
+    await expect(menu.get_by_label("two")).to_be_disabled()
+    await menu.get_by_role("button", name="Done").click()
+    await expect(reader.messages.last).to_contain_text("Chosen: one, three")
+
+
+async def test_all_can_be_done_by_keys(reader: Reader, bot: Counterpart) -> None:
+    await reader.type("one", "Enter")
+    await expect(reader.messages).to_have_count(1)
+    await reader.type("two", "Enter")
+    await expect(reader.messages).to_have_count(2)
+    await reader.type("", "Shift+Tab", "Shift+Tab")
+    await expect(reader.messages.last).to_be_focused()
+    await reader.type("", "ArrowUp")
+    await expect(reader.messages.first).to_be_focused()
+    await reader.type("", "Tab", "Enter")
+    await expect(reader.messages.first.locator(".reaction")).to_have_attribute("data-emoji", "🔁")
+    await reader.type("", "Shift+Tab", "Shift+F10")
+    await expect(reader.page.get_by_role("menu")).to_be_visible()
+    await reader.type("", "ArrowUp", "Enter")
+    await expect(reader.messages).to_have_count(1)
 
 
 async def test_a_private_answer_is_marked_dismissed_and_not_for_others(
