@@ -174,6 +174,28 @@ async def test_a_stop_that_the_engine_dies_of_is_a_stop(ledger: Ledger) -> None:
     assert len(it.engine.asked) == 1
 
 
+async def test_an_engine_that_dies_when_its_time_is_up_is_not_asked_again(ledger: Ledger) -> None:
+    it = bench(ledger, None, patience=0.05)
+    it.engine.dies = True
+    ended = await it.worker.make(await it.job())
+    assert ended.failure and ended.failure.kind == "TimedOut"
+    assert len(it.engine.asked) == 1
+
+
+async def test_who_says_stop_and_goes_away_harms_nobody(ledger: Ledger) -> None:
+    it = bench(ledger, None)
+    it.engine.slow = asyncio.Event()
+    making = asyncio.create_task(it.worker.make(await it.job()))
+    await it.engine.begun.wait()
+    gone, other = (asyncio.create_task(it.worker.stop("one")) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait([gone])
+    it.engine.slow.set()
+    assert (await making).state is State.CANCELLED
+    assert await other == await making
+
+
 async def test_a_stop_after_the_clip_was_made_says_so(ledger: Ledger) -> None:
     it = bench(ledger)
     making = asyncio.create_task(it.worker.make(await it.job()))
