@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from playground import components, pictures
-from playground.links import media_of
 from playground.permissions import Can
 from playground.records import COMPONENTS_V2, Attachment, Json, Message
 from playground.refusal import Form, Refusal
@@ -20,12 +19,16 @@ EMPTY: Json = {"content": "", "embeds": [], "components": []}
 EMBED_LENGTHS = {"title": 256, "description": 4096}
 
 
+# A name and bytes, with a content type where it is not to be told by the name.
+File = tuple[str, bytes] | tuple[str, bytes, str]
+
+
 @dataclass
 class Body:
     """A request's JSON and its files by index, in order."""
 
     json: Json
-    files: dict[int, tuple[str, bytes]] = field(default_factory=dict)
+    files: dict[int, File] = field(default_factory=dict)
 
 
 def file_of(
@@ -47,9 +50,8 @@ def write(
     empty, and its flags are as given.
     """
     json = body.json
-    for name, data in body.files.values():
-        if len(data) > limit:
-            raise Refusal(40005, message=f"Request entity too large: {name}")
+    if any(len(file[1]) > limit for file in body.files.values()):
+        raise Refusal(40005)
     flags = (json.get("flags") or 0) & SETTABLE | message.flags & ~(0 if new else SUPPRESS_EMBEDS)
     fresh = {
         index: (file_of(world, message.channel_id, *file), file[1]) for index, file in body.files.items()
@@ -166,12 +168,3 @@ def _mention(world: World, message: Message, allowed: Json | None, bits: int) ->
 
 def _texts(allowed: Json, key: str) -> list[str]:
     return [str(one) for one in allowed.get(key) or []]
-
-
-def media_names(message: Message) -> set[str]:
-    """The names that a message's components and embeds take from its own files."""
-    urls = [media["url"] for one in message.components for media in media_of(one)]
-    urls += [
-        (embed.get(key) or {}).get("url", "") for embed in message.embeds for key in ("image", "thumbnail")
-    ]
-    return {url.removeprefix("attachment://") for url in urls if url.startswith("attachment://")}

@@ -44,6 +44,15 @@ def fill(
     return data | ({"guild_id": str(command.guild_id)} if command.guild_id else {})
 
 
+def resolve(world: World, channel_id: int, select: int, values: list[str]) -> Json:
+    """What the values of a select menu of users (5), roles (6), either (7) or channels (8) name."""
+    filling = _Filling(world, channel_id, None)
+    kind = {5: USER, 6: ROLE, 7: MENTIONABLE, 8: CHANNEL}[select]
+    for value in values:
+        filling.name({"name": "The menu", "type": kind}, value)
+    return filling.resolved
+
+
 class _Filling:
     def __init__(self, world: World, channel_id: int, focused: str | None) -> None:
         self.world = world
@@ -93,7 +102,7 @@ class _Filling:
             return value
         if kind == FILE:
             return self._file(name, value)
-        return self._id(option, value)
+        return self.name(option, value)
 
     def _text(self, option: Json, value: Any) -> str:
         low, high = option.get("min_length") or 0, option.get("max_length") or MOST_TEXT
@@ -126,7 +135,7 @@ class _Filling:
         self._resolve("attachments", file.id, shape.attachment(self.world, file))
         return str(file.id)
 
-    def _id(self, option: Json, value: Any) -> str:
+    def name(self, option: Json, value: Any) -> str:
         """A user, channel, role or either; resolved as Discord resolves them."""
         world, kind = self.world, option["type"]
         number = int(value)

@@ -58,10 +58,8 @@ class Session:
 
     def hears(self, event: Event) -> bool:
         number, count = self.shard
-        if event.guild_id is None:
-            if number != 0 and event.only is None:
-                return False
-        elif (event.guild_id >> 22) % count != number:
+        home = 0 if event.guild_id is None else (event.guild_id >> 22) % count
+        if home != number:
             return False
         for start, in_guild, direct in GATES:
             if event.name.startswith(start):

@@ -41,7 +41,6 @@ class Journal:
     entries: deque[Entry] = field(default_factory=deque)
     expected: list[Expectation] = field(default_factory=list)
     unanswered_expected: bool = False
-    born: float = field(default_factory=time.time)
     _start: float = field(default_factory=time.monotonic)
 
     def add(

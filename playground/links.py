@@ -42,6 +42,17 @@ class Links:
             self._point(media, {file["filename"]: file for file in files})
         return resolved
 
+    def resolve_embed(self, embed: Json, files: list[Json]) -> Json:
+        """An embed whose pictures by attachment:// get their real address."""
+        named = {file["filename"]: file for file in files}
+        resolved = dict(embed)
+        for key in ("image", "thumbnail"):
+            if str((embed.get(key) or {}).get("url", "")).startswith("attachment://"):
+                file = named.get(embed[key]["url"].removeprefix("attachment://"))
+                taken = ("url", "proxy_url", "width", "height", "content_type")
+                resolved[key] = {one: file[one] for one in taken if one in file} if file else {}
+        return resolved
+
     @staticmethod
     def _point(media: Json, files: dict[str, Json]) -> None:
         name = media["url"].removeprefix("attachment://")

@@ -4,14 +4,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from playground import components, draft, places, shape
-from playground.filling import Impossible, fill
+from playground.draft import File
+from playground.filling import Impossible, fill, resolve
 from playground.home import AtHome, at_home
 from playground.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL
 from playground.permissions import Can
-from playground.records import DIRECT, EPHEMERAL, LOADING, THREAD, Command, Interaction, Json, Message
+from playground.records import (
+    DIRECT,
+    EPHEMERAL,
+    LOADING,
+    THREAD,
+    Channel,
+    Command,
+    Interaction,
+    Json,
+    Message,
+)
 from playground.world import World
-
-File = tuple[str, bytes] | tuple[str, bytes, str]
 
 
 class Deed(AtHome):
@@ -123,8 +132,8 @@ class Person(AtHome):
     @at_home
     async def attach(self, channel_id: int, *files: File, content: str = "") -> Json:
         """Writes a message with files."""
-        named = {index: (file[0], file[1]) for index, file in enumerate(files)}
-        return self._write(channel_id, draft.Body({"content": content}, named), None)
+        body = draft.Body({"content": content}, dict(enumerate(files)))
+        return self._write(channel_id, body, None)
 
     def _write(self, channel_id: int, body: draft.Body, reply_to: int | None) -> Json:
         channel = self._channel(channel_id, Can.SEND_MESSAGES)
@@ -138,7 +147,7 @@ class Person(AtHome):
         self.world.post(message, *files)
         return shape.message(self.world, message, self.id)
 
-    def _channel(self, channel_id: int, wanted: Can = Can(0)) -> Any:  # noqa: B008 -- an immutable flag
+    def _channel(self, channel_id: int, wanted: Can = Can(0)) -> Channel:  # noqa: B008 -- an immutable flag
         channel = self.world.channels.get(channel_id)
         if channel is None or not self.world.can(self.id, channel_id, Can.VIEW_CHANNEL):
             raise Impossible("There is no such channel.")
@@ -275,6 +284,8 @@ class Person(AtHome):
         found = self._component(message, custom_id)
         _chosen(found, values)
         data = {"custom_id": custom_id, "component_type": found["type"], "id": found["id"], "values": values}
+        if found["type"] != components.SELECT:
+            data["resolved"] = resolve(self.world, message.channel_id, found["type"], values)
         return self._ask(COMPONENT, message.channel_id, data, message)
 
     @at_home

@@ -225,7 +225,7 @@ def message(world: World, record: Message, viewer: int, *, refer: bool = True) -
         "mentions": [user(world.users[one]) for one in record.mentions if one in world.users],
         "mention_roles": [str(one) for one in record.mention_roles],
         "attachments": files,
-        "embeds": record.embeds,
+        "embeds": [world.links.resolve_embed(one, files) for one in record.embeds],
         "components": [world.links.resolve(one, files) for one in record.components],
     }
     if record.reactions:
