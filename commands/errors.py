@@ -51,6 +51,9 @@ async def explain(interaction: discord.Interaction[Any], error: Exception) -> No
     if isinstance(error, discord.HTTPException) and error.code in (EXPIRED, ANSWERED):
         log.warning("interaction %s cannot be answered any more: %s", interaction.id, error)
         return
+    if interaction.client.is_closed():
+        log.warning("interaction %s was cut short by the end of the program: %s", interaction.id, error)
+        return
     text = sentence(interaction.locale.value, error)
     try:
         await tell(interaction, text)
