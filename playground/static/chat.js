@@ -72,6 +72,7 @@ class Page {
 
   arrived() {
     document.body.dataset.state = "ready";
+    document.documentElement.dataset.locale = this.world.locale;
     this.lost?.remove();
     this.lost = null;
     this.failures = new Map();
