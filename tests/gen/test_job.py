@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gen.errors import EngineError
@@ -84,6 +84,7 @@ REQUESTS = st.builds(
 )
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(REQUESTS)
 def test_a_request_survives_json(request: Request) -> None:
     assert Request.from_dict(json.loads(json.dumps(request.to_dict()))) == request

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gen.errors import BadRequest
@@ -64,6 +64,7 @@ def flagged(draw: st.DrawFn) -> str:
     return draw(st.sampled_from([" ", "  ", "\n", "\t", "\u3000"])).join(parts)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.text() | flagged())
 def test_any_text_parses_or_is_refused_with_a_reason(text: str) -> None:
     try:
@@ -82,6 +83,7 @@ def test_any_text_parses_or_is_refused_with_a_reason(text: str) -> None:
     assert parse(str(ask)) == ask
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     st.builds(
         Ask,

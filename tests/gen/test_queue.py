@@ -95,7 +95,7 @@ DEEDS = st.one_of(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(WEIGHTS, min_size=5, max_size=5), st.lists(DEEDS, max_size=80))
 def test_one_clip_waits_for_no_more_than_a_turn_of_each_other_user(
     weights: list[float], deeds: list[tuple[str, int]]
@@ -120,7 +120,7 @@ def test_one_clip_waits_for_no_more_than_a_turn_of_each_other_user(
     asyncio.run(play())
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(WEIGHTS, min_size=5, max_size=5), st.lists(DEEDS, max_size=60))
 def test_the_forecast_is_what_happens(weights: list[float], deeds: list[tuple[str, int]]) -> None:
     async def play() -> None:

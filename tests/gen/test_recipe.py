@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gen.errors import BadRequest, Misconfigured
@@ -47,6 +47,7 @@ def test_what_a_user_of_pika_gets() -> None:
 
 
 @pytest.mark.parametrize("one", RECIPES.values(), ids=list(RECIPES))
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     width=st.integers(1, 16384),
     height=st.integers(1, 16384),
@@ -72,6 +73,7 @@ def test_every_shipped_recipe_makes_sound_requests(
     assert Request.from_dict(json.loads(json.dumps(request.to_dict()))) == request
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.floats(0.5, 20), st.sampled_from([(1, 0), (4, 1), (8, 1), (6, 0)]))
 def test_frames_are_such_as_the_model_can_make(seconds: float, rule: tuple[int, int]) -> None:
     multiple, extra = rule
@@ -249,6 +251,7 @@ VALUES = st.recursive(
 KEYS = st.sampled_from(sorted(Recipe.__dataclass_fields__))
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.dictionaries(KEYS, VALUES, max_size=4))
 def test_any_table_loads_or_is_a_fault_that_reads(table: dict[str, Any]) -> None:
     try:
