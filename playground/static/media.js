@@ -9,6 +9,7 @@ const SOUND = /\.(mp3|ogg|wav|m4a|flac)$/i;
 function kindOf(file) {
   const type = file.content_type ?? "";
   const name = file.filename ?? (file.url ?? "").split("?")[0];
+  if (type.startsWith("image/svg")) return "file"; // opened by its address it could run scripts as the page
   if (type.startsWith("video/") || (!type && VIDEO.test(name))) return "video";
   if (type.startsWith("image/") || (!type && PICTURE.test(name))) return "picture";
   if (type.startsWith("audio/") || (!type && SOUND.test(name))) return "sound";
