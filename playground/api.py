@@ -103,6 +103,9 @@ class Exchange:
         self._struck = False
 
     async def run(self) -> web.Response:
+        banned = self.api.limits.banned(self.api.world.clock())
+        if banned:
+            return self._banned(banned)
         verdict = self._count()
         self._headers = {**verdict.headers, "Via": "1.1 playground"}
         try:
@@ -162,6 +165,8 @@ class Exchange:
         if judge is not None and not self._struck and status != 501:
             for wrong in judge.wrongs(self.route, self.call.json if self.call else None, status, body):
                 self.api.journal.add("unlawful", f"{self.request.method} {self.route.path}: {wrong}")
+        if status in (401, 403, 429) and self._headers.get("X-RateLimit-Scope") != "shared":
+            self.api.limits.note_invalid(self.api.world.clock())
         self.note(status, json.dumps(body)[:300] if status >= 400 else "", code, injected=self._struck)
         if body is None:
             return web.Response(status=204, headers=self._headers)
@@ -169,6 +174,11 @@ class Exchange:
         return web.Response(
             status=status, body=data, headers={**self._headers, "Content-Type": "application/json"}
         )
+
+    def _banned(self, seconds: float) -> web.Response:
+        """What stands before Discord answers itself: no JSON, and no `Via`."""
+        self.note(429, "the address is banned")
+        return web.Response(status=429, text="error code: 1015", headers={"Retry-After": f"{seconds:.0f}"})
 
     def note(self, status: int, text: str, code: int = 0, *, injected: bool = False) -> None:
         spent = (self._loop.time() - self._began) * 1000

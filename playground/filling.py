@@ -32,7 +32,7 @@ def fill(
             raise Impossible(f"/{command.definition['name']} has no subcommand {name}.")
         wraps.append({"type": option["type"], "name": name})
         level = option.get("options") or []
-    filling = _Filling(world, channel_id, focused)
+    filling = Filling(world, channel_id, focused)
     options = filling.options(level, given)
     for wrap in reversed(wraps):
         options = [{**wrap, "options": options}]
@@ -46,14 +46,16 @@ def fill(
 
 def resolve(world: World, channel_id: int, select: int, values: list[str]) -> Json:
     """What the values of a select menu of users (5), roles (6), either (7) or channels (8) name."""
-    filling = _Filling(world, channel_id, None)
+    filling = Filling(world, channel_id, None)
     kind = {5: USER, 6: ROLE, 7: MENTIONABLE, 8: CHANNEL}[select]
     for value in values:
         filling.name({"name": "The menu", "type": kind}, value)
     return filling.resolved
 
 
-class _Filling:
+class Filling:
+    """Turns what a person gives into what is sent, and collects what that names in `resolved`."""
+
     def __init__(self, world: World, channel_id: int, focused: str | None) -> None:
         self.world = world
         self.channel_id = channel_id
@@ -101,7 +103,7 @@ class _Filling:
                 raise Impossible(f"{name} must be True or False, not {value!r}.")
             return value
         if kind == FILE:
-            return self._file(name, value)
+            return self.file(name, value)
         return self.name(option, value)
 
     def _text(self, option: Json, value: Any) -> str:
@@ -122,7 +124,8 @@ class _Filling:
             raise Impossible(f"{option['name']} must be {least} to {most}, not {value}.")
         return int(value) if whole else float(value)
 
-    def _file(self, name: str, value: Any) -> str:
+    def file(self, name: str, value: Any) -> str:
+        """Uploads (name, bytes) or (name, bytes, content type) for this interaction; gives its id."""
         if not isinstance(value, tuple) or not isinstance(value[1], bytes):
             raise Impossible(f"{name} must be a file: (name, bytes).")
         guild_id = self.world.channels[self.channel_id].guild_id

@@ -56,8 +56,8 @@ class Interactions:
         self._tokens[one.token] = one
         self._born[one.id] = loop.time()
         self._timers[one.id] = loop.call_later(world.answer_within, self._fail, one)
-        self._tell("INTERACTION_CREATE", one, shape.asked(one))
-        body = shape.interaction(world, one)
+        self._tell("INTERACTION_CREATE", one, asked(one))
+        body = payload(world, one)
         world.tell(Event("INTERACTION_CREATE", lambda viewer: body, one.guild_id, None, people=False))
         return one
 
@@ -66,7 +66,7 @@ class Interactions:
             return
         one.state = "failed"
         self.world.keep(one)
-        self._tell("INTERACTION_FAILURE", one, {**shape.asked(one), "text": NO_ANSWER})
+        self._tell("INTERACTION_FAILURE", one, {**asked(one), "text": NO_ANSWER})
 
     def _tell(self, name: str, one: Interaction, body: Json) -> None:
         if one.type != AUTOCOMPLETE:
@@ -196,3 +196,50 @@ def check_answer(one: Interaction, answer: object) -> int:
         form.check()
     assert isinstance(answer, int)  # noqa: S101 -- narrows the type
     return answer
+
+
+def asked(record: Interaction) -> Json:
+    """An interaction as its asker's client knows it."""
+    return {
+        "id": str(record.id),
+        "type": record.type,
+        "channel_id": str(record.channel_id),
+        "name": record.data.get("name"),
+        "message_id": str(record.source_message_id) if record.source_message_id else None,
+    }
+
+
+def payload(world: World, record: Interaction) -> Json:
+    """An interaction as INTERACTION_CREATE gives it to the bot."""
+    place = world.channels[record.channel_id]
+    body: Json = {
+        "id": str(record.id),
+        "application_id": str(world.application_id),
+        "type": record.type,
+        "data": record.data,
+        "channel_id": str(place.id),
+        "channel": shape.channel(world, place)
+        | {"permissions": str(world.permissions(record.user_id, place.id))},
+        "token": record.token,
+        "version": 1,
+        "locale": world.users[record.user_id].locale,
+        "app_permissions": str(world.permissions(world.bot_id, place.id)),
+        "entitlements": [],
+        "entitlement_sku_ids": [],
+        "authorizing_integration_owners": {"0": str(record.guild_id or 0)},
+        "context": 0 if record.guild_id else 1,
+        "attachment_size_limit": world.file_limit(record.guild_id, promised=True),
+    }
+    source = world.messages.get(record.source_message_id or 0)
+    if source is not None:
+        body["message"] = shape.message(world, source, world.bot_id)
+    if record.guild_id is None:
+        return body | {"user": shape.user(world.users[record.user_id])}
+    home = world.guilds[record.guild_id]
+    own = shape.member(world, world.members[record.guild_id, record.user_id])
+    return body | {
+        "guild_id": str(home.id),
+        "guild": {"id": str(home.id), "locale": home.locale, "features": []},
+        "guild_locale": home.locale,
+        "member": own | {"permissions": str(world.permissions(record.user_id, place.id))},
+    }

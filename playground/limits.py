@@ -18,6 +18,8 @@ RULES: dict[str, Rule] = {
     "other": (50, 1.0),
 }
 GLOBAL: Rule = (50, 1.0)
+# Answers of 401, 403 and 429 before the address is banned.
+INVALID: Rule = (10_000, 600.0)
 
 
 @dataclass
@@ -39,15 +41,28 @@ class Verdict:
 
 
 class Limits:
-    """Counts requests. `rules` and `overall` may be changed at any time; `relax()` takes all limits off."""
+    """Counts requests. `rules`, `overall` and `invalid` may be changed at any time.
+
+    `relax()` takes all limits off.
+    """
 
     def __init__(self) -> None:
         self.rules = dict(RULES)
         self.overall = GLOBAL
+        self.invalid = INVALID
         self._windows: dict[tuple[str, str], Window] = {}
         self._storm = 0
         self._storm_scope = "user"
         self._storm_wait = 0.1
+
+    def note_invalid(self, now: float) -> None:
+        """One more answer of 401, 403 or 429: too many of them ban the address."""
+        self._window("invalid", "", *self.invalid, now).used += 1
+
+    def banned(self, now: float) -> float:
+        """For how many seconds the address is banned; 0 where it is not."""
+        window = self._window("invalid", "", *self.invalid, now)
+        return window.ends - now if window.used >= window.limit else 0.0
 
     def relax(self) -> None:
         """No limits, for a bench that measures something else."""

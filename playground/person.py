@@ -4,107 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from playground import components, draft, places, shape
+from playground.deed import Deed, Ear
 from playground.draft import File
-from playground.filling import Impossible, fill, resolve
+from playground.filling import Filling, Impossible, fill, resolve
 from playground.home import AtHome, at_home
 from playground.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL
 from playground.permissions import Can
 from playground.records import (
     DIRECT,
     EPHEMERAL,
-    LOADING,
     THREAD,
     Channel,
     Command,
-    Interaction,
     Json,
     Message,
 )
 from playground.world import World
-
-
-class Deed(AtHome):
-    """An interaction that a person set going, and what became of it.
-
-    `state` is "pending", "answered" or "failed" (no answer within the deadline). Messages are
-    Discord-shaped dicts as the person sees them.
-    """
-
-    def __init__(self, world: World, interaction: Interaction) -> None:
-        self.world = world
-        self.interaction = interaction
-        self.id = interaction.id
-
-    def __repr__(self) -> str:
-        return f"<Deed {self.interaction.data.get('name')!r} {self.state} answer={self.interaction.answer}>"
-
-    @property
-    def state(self) -> str:
-        return self.interaction.state
-
-    @property
-    def modal(self) -> Json | None:
-        """The modal that was opened in answer: {"id", "custom_id", "title", "components"}; see `submit`."""
-        return self.interaction.modal
-
-    @property
-    def choices(self) -> list[Json] | None:
-        """The suggestions, for an autocomplete: [{"name", "value"}]."""
-        return self.interaction.choices
-
-    @property
-    def followups(self) -> list[Json]:
-        found = [self.world.messages.get(one) for one in self.interaction.followups]
-        return [self._shape(one) for one in found if one is not None]
-
-    @property
-    def original(self) -> Json | None:
-        """The first answer's message as it is now; it may still be thinking (flags & 128)."""
-        found = self.world.messages.get(self.interaction.message_id or 0)
-        return self._shape(found) if found else None
-
-    def _shape(self, message: Message) -> Json:
-        return shape.message(self.world, message, self.interaction.user_id)
-
-    @at_home
-    async def settled(self, timeout: float = 10.0) -> "Deed":
-        """Waits until it is answered or failed."""
-        await self.world.until(lambda: self.state != "pending", timeout)
-        return self
-
-    @at_home
-    async def message(self, timeout: float = 10.0) -> Json:
-        """Waits for the answer's message to say something (thinking over), and gives it.
-
-        AssertionError when the interaction failed.
-        """
-
-        def said() -> bool:
-            message = self.world.messages.get(self.interaction.message_id or 0)
-            return self.state == "failed" or (message is not None and not message.flags & LOADING)
-
-        await self.world.until(said, timeout)
-        if self.original is None:
-            raise AssertionError(f"{self!r} was not answered")
-        return self.original
-
-
-class Ear(AtHome):
-    """What one person's client was told since it began to listen: `events`, each {"t", "d"}."""
-
-    def __init__(self, world: World, user_id: int) -> None:
-        self.world = world
-        self.events: list[Json] = []
-        self._subscription = world.subscribe(user_id, self.events.append)
-
-    def named(self, name: str) -> list[Json]:
-        """The payloads of the events of one name."""
-        return [event["d"] for event in self.events if event["t"] == name]
-
-    @at_home
-    async def heard(self, name: str, timeout: float = 10.0) -> Json:
-        """The first event of this name, waited for if need be."""
-        return (await self.world.until(lambda: self.named(name), timeout))[0]
 
 
 class Person(AtHome):
@@ -290,7 +205,10 @@ class Person(AtHome):
 
     @at_home
     async def submit(self, modal: Json, values: Mapping[str, Any]) -> Deed:
-        """Sends a modal, its fields by custom_id; a field not named keeps its preset value."""
+        """Sends a modal, its fields by custom_id; a field not named keeps its preset value.
+
+        A field's value: its text; for a menu the values chosen; for an upload the files.
+        """
         opened = self.world.interactions.get(int(modal["id"]))
         if opened is None or opened.user_id != self.id or opened.modal is None:
             raise Impossible("There is no such modal.")
@@ -300,8 +218,11 @@ class Person(AtHome):
         strange = set(values) - set(components.interactive(opened.modal["components"]))
         if strange:
             raise Impossible(f"The modal has no field {sorted(strange)}.")
-        rows = [_filled(row, values) for row in opened.modal["components"]]
-        data = {"custom_id": opened.modal["custom_id"], "components": rows}
+        filling = Filling(self.world, opened.channel_id, None)
+        rows = [_filled(row, values, filling) for row in opened.modal["components"]]
+        data: Json = {"custom_id": opened.modal["custom_id"], "components": rows}
+        if filling.resolved:
+            data["resolved"] = filling.resolved
         source = self.world.messages.get(opened.source_message_id or 0)
         trigger = self.world.asked.metadata(opened)
         asker = shape.user(self.world.users[self.id])
@@ -337,7 +258,7 @@ class Person(AtHome):
 
 def _chosen(select: Json, values: list[str]) -> None:
     """Whether a select menu takes these values."""
-    low, high = select.get("min_values", 1), select.get("max_values", 1)
+    low, high = (1 if select.get(key) is None else int(select[key]) for key in ("min_values", "max_values"))
     if not low <= len(values) <= high:
         raise Impossible(f"{select['custom_id']} takes {low} to {high} values.")
     offered = {option["value"] for option in select.get("options") or []}
@@ -345,16 +266,20 @@ def _chosen(select: Json, values: list[str]) -> None:
         raise Impossible(f"{select['custom_id']} offers {sorted(offered)}.")
 
 
-def _filled(row: Json, values: Mapping[str, Any]) -> Json:
+def _filled(row: Json, values: Mapping[str, Any], filling: Filling) -> Json:
     """One row or label of a modal as the client sends it."""
     if row["type"] == components.TEXT:
         return {"type": row["type"], "id": row["id"]}
     if row["type"] == components.LABEL:
-        return {"type": row["type"], "id": row["id"], "component": _field(row["component"], values)}
-    return {"type": 1, "id": row["id"], "components": [_field(one, values) for one in row["components"]]}
+        return {"type": row["type"], "id": row["id"], "component": _field(row["component"], values, filling)}
+    return {
+        "type": 1,
+        "id": row["id"],
+        "components": [_field(one, values, filling) for one in row["components"]],
+    }
 
 
-def _field(one: Json, values: Mapping[str, Any]) -> Json:
+def _field(one: Json, values: Mapping[str, Any], filling: Filling) -> Json:
     body: Json = {"type": one["type"], "id": one["id"], "custom_id": one["custom_id"]}
     if one["type"] in components.SELECTS:
         preset = [option["value"] for option in one.get("options") or [] if option.get("default")]
@@ -362,6 +287,11 @@ def _field(one: Json, values: Mapping[str, Any]) -> Json:
         if chosen or one.get("required", True):
             _chosen(one, chosen)
         return body | {"values": chosen}
+    if one["type"] == components.UPLOAD:
+        files = list(values.get(one["custom_id"], []))
+        if files or one.get("required", True):
+            _chosen(one, [file[0] for file in files])
+        return body | {"values": [filling.file(one["custom_id"], file) for file in files]}
     if one["type"] != components.TEXT_INPUT:
         raise Impossible(f"Fields of type {one['type']} are not known here.")
     text = str(values.get(one["custom_id"], one.get("value") or ""))

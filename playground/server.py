@@ -46,16 +46,17 @@ class Playground(AtHome):
     judge: hold every request and answer against Discord's OpenAPI description, if it is at hand
     (`ZOETROPE_OPENAPI` names the file; else it is looked for beside the repository).
     verify: at the end of `async with`, raise for what went wrong unseen (see `verify`).
-    clock: seconds since 1970, for ids and for the expiry of links.
+    clock: seconds since 1970, for ids and for the expiry of links. request_limit: bytes of a whole request
+    (one file's limit is its guild's `file_limit`).
     """
 
     def __init__(
         self, data: Path | None = None, *, host: str = HOST, port: int = 0, judge: bool = True,
-        verify: bool = True, clock: Callable[[], float] = time.time,
+        verify: bool = True, clock: Callable[[], float] = time.time, request_limit: int = 100 << 20,
     ) -> None:  # fmt: skip
         if host not in LOOPBACK:
             raise ValueError(f"A playground listens on this machine only ({HOST}), not on {host}.")
-        self.host, self.port = host, port
+        self.host, self.port = HOST, port
         self.store = Store(data)
         self.world = World(self.store, clock)
         places.found(self.world)
@@ -64,6 +65,7 @@ class Playground(AtHome):
         self.socket = Gateway(self.world, self.journal)
         description = _description() if judge else None
         self._api = Api(self.world, self.socket, journal=self.journal)
+        self._api.request_limit = request_limit
         self._api.judge = judge_by(description) if description else None
         self.faults, self.limits = self._api.faults, self._api.limits
         self._verify = verify
@@ -238,9 +240,7 @@ class Playground(AtHome):
 
     # For tests
 
-    async def do(
-        self, change: Callable[Concatenate[World, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def do(self, change: Callable[Concatenate[World, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `change(world, …)` where the world lives: `await place.do(places.remove_channel, channel)`."""
         return await self._there(partial(change, self.world, *args, **kwargs))
 

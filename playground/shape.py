@@ -14,7 +14,6 @@ from playground.records import (
     Channel,
     Command,
     Guild,
-    Interaction,
     Json,
     Member,
     Message,
@@ -278,52 +277,6 @@ def command(world: World, record: Command) -> Json:
         **record.definition,
     }
     return body | {"guild_id": str(record.guild_id)} if record.guild_id else body
-
-
-def asked(record: Interaction) -> Json:
-    """An interaction as its asker's client knows it."""
-    return {
-        "id": str(record.id),
-        "type": record.type,
-        "channel_id": str(record.channel_id),
-        "name": record.data.get("name"),
-        "message_id": str(record.source_message_id) if record.source_message_id else None,
-    }
-
-
-def interaction(world: World, record: Interaction) -> Json:
-    """An interaction as INTERACTION_CREATE gives it to the bot."""
-    place = world.channels[record.channel_id]
-    body: Json = {
-        "id": str(record.id),
-        "application_id": str(world.application_id),
-        "type": record.type,
-        "data": record.data,
-        "channel_id": str(place.id),
-        "channel": channel(world, place) | {"permissions": str(world.permissions(record.user_id, place.id))},
-        "token": record.token,
-        "version": 1,
-        "locale": world.users[record.user_id].locale,
-        "app_permissions": str(world.permissions(world.bot_id, place.id)),
-        "entitlements": [],
-        "entitlement_sku_ids": [],
-        "authorizing_integration_owners": {"0": str(record.guild_id or 0)},
-        "context": 0 if record.guild_id else 1,
-        "attachment_size_limit": world.file_limit(record.guild_id, promised=True),
-    }
-    source = world.messages.get(record.source_message_id or 0)
-    if source is not None:
-        body["message"] = message(world, source, world.bot_id)
-    if record.guild_id is None:
-        return body | {"user": user(world.users[record.user_id])}
-    home = world.guilds[record.guild_id]
-    own = member(world, world.members[record.guild_id, record.user_id])
-    return body | {
-        "guild_id": str(home.id),
-        "guild": {"id": str(home.id), "locale": home.locale, "features": []},
-        "guild_locale": home.locale,
-        "member": own | {"permissions": str(world.permissions(record.user_id, place.id))},
-    }
 
 
 def emoji(text: str) -> Json:

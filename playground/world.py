@@ -13,14 +13,11 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from playground import shape
+from playground import shape, view
 from playground.events import Event, Subscription
 from playground.interactions import Interactions
 from playground.links import Links
 from playground.permissions import ALL, DIRECT, EVERYONE, NEEDS_SENDING, Can, in_channel, in_guild
-from playground.records import (
-    DIRECT as DIRECT_CHANNEL,
-)
 from playground.records import (
     KINDS,
     THREAD,
@@ -173,14 +170,7 @@ class World:
         - BOT_PRESENCE {"online": bool}.
         """
 
-        def sees(event: Event) -> Json | None:
-            if not event.people or event.only not in (None, user_id):
-                return None
-            if event.channel_id is not None and not self.can(user_id, event.channel_id, Can.VIEW_CHANNEL):
-                return None
-            return event.shape(user_id)
-
-        subscription = Subscription(lambda one: stop(), sees, take)
+        subscription = Subscription(lambda one: stop(), lambda event: view.sees(self, event, user_id), take)
         stop = self.listen(subscription.offer)
         return subscription
 
@@ -193,40 +183,11 @@ class World:
          "messages": {channel_id: [the last `limit` messages, oldest first, this person's private ones too]},
          "pending": [{"id", "type", "channel_id", "name", "message_id"} of this person's unanswered ones]}
         """
-        seen = [one for one in self.channels.values() if self.can(user_id, one.id, Can.VIEW_CHANNEL)]
-        guilds = [
-            {
-                "id": str(guild.id),
-                "name": guild.name,
-                "channels": [
-                    shape.channel(self, one) | {"permissions": str(self.permissions(user_id, one.id))}
-                    for one in seen
-                    if one.guild_id == guild.id
-                ],
-            }
-            for guild in self.guilds.values()
-            if (guild.id, user_id) in self.members
-        ]
-        return {
-            "me": shape.user(self.users[user_id]),
-            "people": [shape.user(one) for one in self.users.values() if not one.bot],
-            "bot": {"user": shape.user(self.users[self.bot_id]), "online": self.bot_online},
-            "application_id": str(self.application_id),
-            "guilds": guilds,
-            "dms": [shape.channel(self, one) for one in seen if one.type == DIRECT_CHANNEL],
-            "commands": [shape.command(self, one) for one in self.commands.values()],
-            "messages": {str(one.id): self.last(one.id, user_id, limit) for one in seen},
-            "pending": [
-                shape.asked(one)
-                for one in self.interactions.values()
-                if one.user_id == user_id and one.state == "pending" and one.type != 4
-            ],
-        }
+        return view.snapshot(self, user_id, limit)
 
     def last(self, channel_id: int, viewer: int, limit: int) -> list[Json]:
-        visible = [self.messages[one] for one in self.history[channel_id]]
-        visible = [one for one in visible if one.only in (None, viewer)]
-        return [shape.message(self, one, viewer) for one in visible[-limit:]]
+        """A channel's last messages as one person sees them, oldest first."""
+        return view.last(self, channel_id, viewer, limit)
 
     # Who may do what
 

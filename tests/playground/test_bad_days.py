@@ -58,6 +58,28 @@ async def test_the_overall_limit_spares_interactions(place, wire):
     ] == 10015
 
 
+async def test_too_many_invalid_requests_ban_the_address(place, wire):
+    place.limits.invalid = (2, 60.0)
+    for code in (401, 429):
+        place.expect(code)
+    for _ in range(2):
+        assert (await wire("GET", "/users/@me", token="wrong"))[0] == 401
+    async with wire.session.get(f"{place.api}/users/@me") as answer:
+        assert (answer.status, answer.content_type, "Via" in answer.headers) == (429, "text/plain", False)
+
+
+async def test_a_whole_request_may_be_too_large():
+    async with Playground(request_limit=1 << 20) as place, aiohttp.ClientSession() as session:
+        place.expect(40005)
+        form = aiohttp.FormData(quote_fields=False)
+        for index in range(2):
+            form.add_field(f"files[{index}]", io.BytesIO(bytes(600 << 10)), filename="a.mp4")
+        headers = {"Authorization": f"Bot {place.token}"}
+        url = f"{place.api}/channels/{place.channel('clips')}/messages"
+        async with session.post(url, data=form, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (413, 40005)
+
+
 @pytest.mark.parametrize("scope", ["user", "shared", "global"])
 async def test_a_storm_of_429_passes(place, bot, clips, scope):
     place.limits.storm(3, wait=0.01, scope=scope)

@@ -173,6 +173,28 @@ async def test_a_select_a_modal_and_its_submission(place, bot, start):
     assert (await again.message())["content"] == "made two cats"
 
 
+async def test_a_modal_takes_files(place, bot, start):
+    class Give(discord.ui.Modal, title="Give"):
+        picture = discord.ui.Label(text="Picture", component=discord.ui.FileUpload(custom_id="picture"))
+
+        async def on_submit(self, interaction: discord.Interaction) -> None:
+            assert isinstance(self.picture.component, discord.ui.FileUpload)
+            (given,) = self.picture.component.values
+            await interaction.response.send_message(f"{given.filename} {len(await given.read())}")
+
+    @bot.tree.command(description="Opens")
+    async def give(interaction: discord.Interaction) -> None:
+        await interaction.response.send_modal(Give())
+
+    await start()
+    ada = place.person("Ada")
+    opened = await (await ada.slash(place.channel("clips"), "give")).settled()
+    with pytest.raises(Impossible, match="1 to 1"):
+        await ada.submit(opened.modal, {})
+    deed = await ada.submit(opened.modal, {"picture": [("a.png", PNG)]})
+    assert (await deed.message())["content"] == f"a.png {len(PNG)}"
+
+
 async def test_suggestions_and_menus(place, bot, start):
     @bot.tree.command(description="Chooses")
     async def model(interaction: discord.Interaction, name: str) -> None:
