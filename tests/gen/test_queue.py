@@ -45,18 +45,21 @@ class Watch:
 class Story:
     """A queue, the clip being made, and the watches of those who have one clip in the line."""
 
-    def __init__(self, weights: dict[int, float]) -> None:
+    def __init__(self, weights: dict[int, float], throttled: frozenset[int] = frozenset()) -> None:
         self.weights = weights
-        self.queue = Queue(
-            {str(user): Tier(10_000, 10_000, 60.0, weight) for user, weight in weights.items()}
-        )
+        self.throttled = throttled
+        self.queue = Queue({str(user): self.tier(user) for user in weights})
         self.watches: dict[str, Watch] = {}
         self.making: int | None = None
         self.alive: list[Job] = []
 
+    def tier(self, user: int) -> Tier:
+        rate, period = (1, 0.003) if user in self.throttled else (10_000, 60.0)
+        return Tier(10_000, rate, period, self.weights[user])
+
     def put(self, user: int) -> None:
         job = a_job(user, str(user))
-        if not self.queue.waiting(user):
+        if not self.queue.waiting(user) and user not in self.throttled:
             self.watches[job.id] = Watch(job, Counter([self.making] if self.making is not None else []))
         self.queue.put(job)
         self.alive.append(job)
@@ -138,6 +141,28 @@ def test_the_forecast_is_what_happens(weights: list[float], deeds: list[tuple[st
         assert [start for _, start in foretold] == pytest.approx([0.5 + n for n in range(len(foretold))])
         assert [job for job, _ in foretold] == [await story.queue.get() for _ in foretold]
         assert len(story.queue) == 0
+        await story.queue.aclose()
+
+    asyncio.run(play())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(WEIGHTS, min_size=5, max_size=5), st.lists(DEEDS, min_size=10, max_size=60))
+def test_others_throttles_change_nothing_of_it(weights: list[float], deeds: list[tuple[str, int]]) -> None:
+    async def play() -> None:
+        story = Story(dict(enumerate(weights)), throttled=frozenset({2, 3, 4}))
+        for deed, number in deeds:
+            if deed == "put":
+                story.put(number)
+            elif deed == "cancel":
+                story.cancel(number)
+            elif deed == "breathe":
+                await asyncio.sleep(0.001)  # some throttles open meanwhile, others do not: both are right
+            else:
+                await story.get()
+        while story.alive:
+            await story.get()
+        assert not story.watches
         await story.queue.aclose()
 
     asyncio.run(play())
@@ -330,6 +355,19 @@ async def test_a_throttled_lane_holds_nobody_else() -> None:
         queue.put(a_job(2, "patron"))
     assert await order(queue, 4) == [1, 2, 2, 2]
     assert [job.asker.user for job in queue.waiting(1)] == [1]
+    await queue.aclose()
+
+
+async def test_a_throttled_lane_saves_nothing_up() -> None:
+    queue = Queue({"everyone": Tier(10, rate=2, period=0.6), "patron": BUSY})
+    for _ in range(4):
+        queue.put(a_job(1))
+    assert await order(queue, 2) == [1, 1]
+    for _ in range(12):
+        queue.put(a_job(2, "patron"))
+    assert await order(queue, 8) == [2] * 8
+    await asyncio.sleep(0.8)  # the throttle's period and one look
+    assert await order(queue, 4) == [1, 2, 1, 2]
     await queue.aclose()
 
 
