@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import aiohttp
@@ -87,7 +87,8 @@ async def tell(interaction: discord.Interaction[Any], text: str) -> None:
         return
     if begun == "public":
         # The first follow-up would fill the public answer, so that one goes before.
-        await interaction.delete_original_response()
+        with suppress(discord.NotFound):
+            await interaction.delete_original_response()
     elif not interaction.response.is_done():
         await interaction.response.send_message(text, ephemeral=True)
         return

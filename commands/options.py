@@ -10,7 +10,7 @@ from discord.app_commands import Choice, Range
 
 from commands.house import House
 from gen.job import Task
-from gen.prompt import ASPECTS, MOVES, SEEDS
+from gen.prompt import ASPECTS, LONGEST, MOVES, SEEDS
 
 #: What Discord's client shows beside each option, at most 100 characters.
 ABOUT = {
@@ -33,7 +33,7 @@ ABOUT = {
 }
 
 # The widest ranges of `gen.prompt`; what a model takes is narrower, and its recipe says so.
-Words = Range[str, 0, 1500]
+Words = Range[str, 0, LONGEST]
 Motion = Range[float, 0.0, 4.0]
 Fps = Range[int, 8, 24]
 Guidance = Range[float, 5.0, 25.0]

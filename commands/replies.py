@@ -34,7 +34,7 @@ LAG = 3
 #: Cells of a progress bar.
 CELLS = 10
 #: Clips on a page of /history.
-PAGE = 8
+PAGE = 6
 #: Clips in /queue.
 LINES = 12
 
@@ -203,11 +203,6 @@ def stopped(job: Job, locale: str) -> str:
     return say(locale, "{name} has ended already.", name=name)
 
 
-def nothing_to_cancel() -> str:
-    """The template of a refusal."""
-    return "You have no clip in the line."
-
-
 def reading(locale: str) -> str:
     """Stands for a moment where a private ticket will be."""
     return say(locale, "One moment: your clip is being taken into the line.")
@@ -349,8 +344,12 @@ def _doing(locale: str, step: Step | None) -> str:
         if total:
             return say(locale, "Fetching the model, {percent} %", percent=done * 100 // total)
         return say(locale, "Fetching the model")
-    words = {"loading": "Loading the model", "encoding": "Encoding", "making": "Making"}
-    return say(locale, words.get(step.stage, "At work"))
+    words = {
+        "loading": say(locale, "Loading the model"),
+        "making": say(locale, "Making"),
+        "encoding": say(locale, "Encoding"),
+    }
+    return words.get(step.stage) or say(locale, "At work")
 
 
 def _in_line(place: Place, user: int, locale: str) -> str:

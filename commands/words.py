@@ -48,8 +48,11 @@ def plain(text: str, most: int = 0) -> str:
 
 
 def fit(text: str, most: int = MOST) -> str:
-    """`text`, cut where Discord would refuse it."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+    """`text`, cut where Discord would refuse it: between lines, so that no markdown is left open."""
+    if len(text) <= most:
+        return text
+    whole, _, _ = text[: most - 1].rpartition("\n")
+    return whole + "\n…" if whole else text[: most - 1] + "…"
 
 
 def _piece(line: str, at: int) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commands import replies
-from commands.words import MOST, count, plain, quote, say
+from commands.words import MOST, count, fit, plain, quote, say
 from gen.errors import BadRequest, EngineDied, EngineError, LaneFull, Unreachable
 from gen.job import Asker, Clip, Job, Request, Task
 from gen.ports import Step
@@ -114,6 +114,24 @@ async def test_every_message_fits_and_needs_no_luck(prompt: str, note: str, pare
     messages += [replies.refused(LaneFull("You have {a}{b}.", a=note, b=prompt), "en-US")]
     assert all(0 < len(message) <= MOST for message in messages)
     assert len(replies.suggestion(one, "en-US")) <= 100
+
+
+@given(ANY_TEXT)
+@SOME
+async def test_a_page_of_history_is_never_cut(prompt: str) -> None:
+    long = job(
+        prompt=prompt, recipe="r" * 40, seed=2**32 - 1, asker=Asker(user=2**63, channel=2**63, guild=2**63)
+    )
+    made = replace(long, id="0" * 10, created=1.8e9).running(1.0).made(CLIP).ticketed(2**63)
+    text, _ = replies.history([made] * replies.PAGE, "en-US", more=True)
+    assert text.count("seed") >= replies.PAGE
+    assert text.endswith("`0000000000`")
+
+
+def test_what_is_too_long_is_cut_between_lines() -> None:
+    assert fit("a\n" * 1500) == "a\n" * 999 + "…"
+    assert fit("a" * 3000) == "a" * 1999 + "…"
+    assert fit("a" * 2000) == "a" * 2000
 
 
 @given(ANY_TEXT, ANY_TEXT)
