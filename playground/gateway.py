@@ -59,14 +59,16 @@ class Gateway(AtHome):
         if not event.bot or not self.sessions or not self._may_hear(event):
             return
         whole: Json | None = None
+        text = ""
         twice, self._twice = self._twice > 0, max(self._twice - 1, 0)
         for session in list(self.sessions.values()):
             if session.hears(event):
                 whole = event.shape(self.world.bot_id) if whole is None else whole
                 data = whole if session.intents & CONTENT else self._without_content(event.name, whole)
                 for _ in range(2 if twice else 1):
-                    session.dispatch(event.name, data)
-        self.journal.add("event", f"{event.name} {json.dumps(whole)[:160]}")
+                    text = session.dispatch(event.name, data)
+        if whole is not None:
+            self.journal.add("event", text[:200])
 
     def _may_hear(self, event: Event) -> bool:
         world = self.world
@@ -115,11 +117,10 @@ class Gateway(AtHome):
                 continue
             try:
                 payload = json.loads(message.data)
-                op, data = payload["op"], payload.get("d")
-            except (ValueError, KeyError, TypeError):
+                self._take(line, payload["op"], payload.get("d"))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                self.journal.add("gateway", f"4002 {message.data[:200]}: {error!r}")
                 line.end(4002)
-                continue
-            self._take(line, op, data)
 
     def _take(self, line: Line, op: int, data: Any) -> None:
         if op == HEARTBEAT:

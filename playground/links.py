@@ -29,7 +29,7 @@ class Links:
 
     def good(self, path: str, until: str, since: str, seal: str) -> bool:
         """Whether an address was signed here and has not expired; `path` is quoted, without the base."""
-        if not hmac.compare_digest(seal, self._seal(path, until, since)):
+        if not hmac.compare_digest(seal.encode(), self._seal(path, until, since).encode()):
             return False
         return int(until, 16) >= self._clock()
 

@@ -60,12 +60,14 @@ class Session:
                 return bool(self.intents & (direct if event.guild_id is None else in_guild))
         return True
 
-    def dispatch(self, name: str, data: Json) -> None:
+    def dispatch(self, name: str, data: Json) -> str:
+        """Tells an event, now or when the client is back; gives what was written."""
         self.sequence += 1
         text = json.dumps({"op": DISPATCH, "t": name, "s": self.sequence, "d": data})
         self.sent.append((self.sequence, text))
         if self.line is not None:
             self.line.put(text)
+        return text
 
 
 class Line:

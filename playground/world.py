@@ -100,6 +100,9 @@ class World:
                     self.ids.skip_past(key)
         for message_id in sorted(self.messages):
             self.history[self.messages[message_id].channel_id][message_id] = None
+        for path in self.store.files.iterdir():
+            if not path.name.isdecimal() or int(path.name) not in self.attachments:
+                path.unlink()  # a kill came between a file and its message
         self._nonced = deque((one for one in sorted(self.messages) if self.messages[one].nonce), 1000)
 
     def keep(self, *records: Record) -> None:

@@ -78,9 +78,10 @@ async def test_a_connection_identifies_once_and_first(dial):
     odd = await dial(identify={})
     await odd.say(99, {})
     assert await odd.until_closed() == 4001
-    broken = await dial()
-    await broken.ws.send_str("{")
-    assert await broken.until_closed() == 4002
+    for text in ("{", "[]", '{"op": 2, "d": 7}', '{"op": 6, "d": null}', " " * 5000):
+        broken = await dial()
+        await broken.ws.send_str(text)
+        assert await broken.until_closed() == 4002, text
     assert await (await dial("v=6")).until_closed() == 4012
 
 

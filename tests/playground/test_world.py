@@ -32,10 +32,12 @@ def test_a_row_is_on_disk_before_put_returns(tmp_path):
     places.found(world)
     channel = next(iter(world.channels.values()))
     world.keep(Message(world.ids.next(), channel.id, world.bot_id, "kept", embeds=[{"title": "x"}]))
+    (tmp_path / "attachments" / "7.part").write_bytes(b"half")
     world.store._db.close()  # as a killed process leaves it: nothing is flushed
     again = World(Store(tmp_path))
     assert [one.content for one in again.messages.values()] == ["kept"]
     assert again.users == world.users
+    assert not any(again.store.files.iterdir())
     assert again.members == world.members
     assert (again.token, again.bot_id) == (world.token, world.bot_id)
     assert again.ids.next() > max(world.messages)
