@@ -28,6 +28,7 @@ SHARE = 0.94  # of the limit is what the second pass aims at
 #: Of that, what comes as a steady rate, and what the rate's buffer holds: a still clip is nearly all first
 #: frame and needs a large one, while noise fills both.
 STEADY, BUFFER = 0.9, 0.2
+LOWEST = 2000  # bits a second: x264 counts in thousands and takes no 0
 THREADS = 2  # fixed: x264's bytes depend on it
 BT709 = 1  # H.273: primaries, transfer and matrix alike
 LEAST = 1 / 12  # of the first pass's bits a pixel: with fewer x264 only smears
@@ -183,8 +184,10 @@ def _within(
     scale = min(bits / (first * 8 * LEAST), 1.0) ** 0.5
     if scale < 1:
         size = (max(16, round(size[0] * scale / 2) * 2), max(16, round(size[1] * scale / 2) * 2))
-    rate = str(round(STEADY * bits * fps / count))
-    return size, {"b": rate, "maxrate": rate, "bufsize": str(round(BUFFER * bits))}
+    rate = round(STEADY * bits * fps / count)
+    if rate < LOWEST:
+        raise _too_long(limit)
+    return size, {"b": str(rate), "maxrate": str(rate), "bufsize": str(max(LOWEST, round(BUFFER * bits)))}
 
 
 def _note(size: tuple[int, int], full: tuple[int, int]) -> str:
@@ -195,9 +198,13 @@ def _note(size: tuple[int, int], full: tuple[int, int]) -> str:
 
 def _demand(draft: Path, limit: int) -> None:
     if draft.stat().st_size > limit:
-        raise EngineError(
-            "The clip does not fit into {limit} KiB; ask for a shorter or smaller one.", limit=limit // 1024
-        )
+        raise _too_long(limit)
+
+
+def _too_long(limit: int) -> EngineError:
+    return EngineError(
+        "The clip does not fit into {limit} KiB; ask for a shorter or smaller one.", limit=limit // 1024
+    )
 
 
 @contextmanager

@@ -49,6 +49,7 @@ class Child:
         self._in = cast(asyncio.StreamWriter, process.stdin)  # all three are pipes
         self._out = cast(asyncio.StreamReader, process.stdout)
         self._err = cast(asyncio.StreamReader, process.stderr)
+        self._level = logging.INFO
         self._drain = asyncio.create_task(self._log(), name=f"log of child {process.pid}")
         self.context = contextvars.copy_context()  # of the job at hand: its id is in its log lines
 
@@ -83,7 +84,7 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether it has not ended, as far as is known."""
-        return self._process.returncode is None
+        return self._process.returncode is None and not self._out.at_eof()
 
     def tell(self, **command: Any) -> None:
         """Sends a command; a child that is gone is noticed by `hear`."""
@@ -134,12 +135,13 @@ class Child:
         self._line(rest)
 
     def _line(self, line: bytes) -> None:
-        text = line.decode(errors="replace").strip()
+        """Logs one line; one without a level of its own, as of a traceback, goes on at the last one's."""
+        text = line.decode(errors="replace").rstrip()
+        level, _, rest = text.partition(" ")
+        if level in _LEVELS:
+            self._level, text = _LEVELS[level], rest
         if text:
-            level, _, rest = text.partition(" ")
-            known = _LEVELS.get(level)
-            words = (known, rest) if known else (logging.INFO, text)
-            self.context.run(log.log, words[0], "child %d: %s", self.pid, words[1])
+            self.context.run(log.log, self._level, "child %d: %s", self.pid, text)
 
 
 class Host:

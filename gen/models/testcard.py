@@ -216,7 +216,7 @@ def _float(canvas: Pixels, word: Word, turns: float, motion: float) -> None:
     depth = max(1, round(high * 0.04))
     shade: Field = cv2.GaussianBlur(np.roll(ink, (depth, depth), (0, 1)), (0, 0), depth) * 0.6
     up, left = max(0, -row), max(0, -column)
-    place = canvas[max(0, row) : row + high + 1, max(0, column) : column + wide + 1]
+    place = canvas[max(0, row) : max(0, row + high + 1), max(0, column) : max(0, column + wide + 1)]
     down, right = up + place.shape[0], left + place.shape[1]
     ink, shade = ink[up:down, left:right, None], shade[up:down, left:right, None]
     dark = place * (1 - shade)

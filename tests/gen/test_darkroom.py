@@ -1,0 +1,150 @@
+"""People's files in a process that may die of them, while the bot and the next person notice nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import signal
+import struct
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from gen import encode, media
+from gen.darkroom import LETTERS, Darkroom, shown
+from gen.errors import BadRequest, EngineError
+from gen.job import Clip
+
+
+def png(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+PICTURE = png(Image.new("RGB", (60, 40), (200, 100, 50)))
+
+
+def waiting(folder: Path) -> list[Path]:
+    return list((folder / "incoming").iterdir())
+
+
+async def test_a_picture_is_kept(darkroom: Darkroom, tmp_path: Path) -> None:
+    picture = await darkroom.picture(PICTURE, "holiday.png")
+    assert (picture.width, picture.height) == (60, 40)
+    assert np.all(media.load(tmp_path / "pictures" / picture.name) == (200, 100, 50))
+    assert not waiting(tmp_path)
+
+
+async def test_refusals_name_the_file_and_nothing_else_happens(darkroom: Darkroom, tmp_path: Path) -> None:
+    await darkroom.start()
+    pid = darkroom.pid
+    for data, words in (
+        (b"%PDF-1.7", "is not a picture I can read"),
+        (b"", "is empty"),
+        (PICTURE[:60], "is"),
+    ):
+        with pytest.raises(BadRequest, match=f"everyone Ev il.png {words}"):
+            await darkroom.picture(data, "../../@everyone_**Ev`il.png")
+    assert darkroom.pid == pid
+    assert not waiting(tmp_path)
+    assert not list((tmp_path / "pictures").iterdir())
+
+
+async def test_many_at_once_take_turns(darkroom: Darkroom) -> None:
+    pictures = await asyncio.gather(*(darkroom.picture(PICTURE, f"{index}.png") for index in range(20)))
+    assert len({picture.name for picture in pictures}) == 1
+
+
+async def test_a_death_is_its_sender_s_alone(darkroom: Darkroom, tmp_path: Path) -> None:
+    await darkroom.start()
+    assert darkroom.pid
+    os.kill(darkroom.pid, signal.SIGSTOP)
+    task = asyncio.create_task(darkroom.picture(PICTURE, "bad.png"))
+    async with asyncio.timeout(5):
+        while not waiting(tmp_path):  # noqa: ASYNC110 - a file's coming sets no event
+            await asyncio.sleep(0.01)
+    os.kill(darkroom.pid, signal.SIGKILL)
+    with pytest.raises(BadRequest, match=r"bad\.png is broken or takes too long to read"):
+        await task
+    assert (await darkroom.picture(PICTURE, "good.png")).width == 60
+    assert not waiting(tmp_path)
+
+
+async def test_silence_ends_the_child_not_the_bot(tmp_path: Path) -> None:
+    async with Darkroom(tmp_path, environ=os.environ, seconds=0.5) as room:
+        await room.start()
+        pid = room.pid
+        assert pid
+        os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(BadRequest, match="takes too long"):
+            await room.picture(PICTURE, "slow.png")
+        assert not Path(f"/proc/{pid}").exists()
+
+
+async def test_memory_has_an_end_that_the_system_holds(tmp_path: Path) -> None:
+    """49 megapixels of RGB need 147 MB; a child with some 100 MB to spare refuses them and lives."""
+    rows = zlib.compress(b"\0" * ((1 + 3 * 7000) * 7000), 1)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", 7000, 7000, 8, 2, 0, 0, 0)
+    large = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    async with Darkroom(tmp_path, environ=os.environ) as probe:
+        await probe.start()
+        status = Path(f"/proc/{probe.pid}/status").read_text()
+        used = int(status.split("VmSize:")[1].split()[0]) * 1024
+        assert Path(f"/proc/{probe.pid}/limits").read_text().split("Max address space")[1].split()[0] == str(
+            2**31
+        )
+    async with Darkroom(tmp_path, environ=os.environ, memory=used + 100 * 2**20) as room:
+        with pytest.raises(BadRequest, match=r"large\.png is (too large|broken)"):
+            await room.picture(large, "large.png")
+        assert (await room.picture(PICTURE, "good.png")).width == 60
+
+
+async def test_a_clip_is_refitted_in_a_child_of_its_own(darkroom: Darkroom, tmp_path: Path) -> None:
+    rough = np.random.default_rng(1).integers(0, 256, (12, 64, 96, 3), dtype=np.uint8)
+    film = encode.write(rough, 12, tmp_path / "clips" / "a.mp4", limit=10**8, about={"seed": 5})
+    clip = Clip(file="a.mp4", width=96, height=64, frames=12, fps=12, size=film.size, took=1.5)
+    fitted = await darkroom.fit(clip, film.size // 2)
+    file = tmp_path / "clips" / fitted.file
+    assert fitted.file != "a.mp4"
+    assert file.stat().st_size == fitted.size <= film.size // 2
+    assert (fitted.frames, fitted.fps, fitted.took) == (12, 12, 1.5)
+    assert fitted.note
+    assert encode.about(file) == {"seed": 5}
+    assert darkroom.pid is None
+    with pytest.raises(EngineError, match=r"The clip b\.mp4 cannot be read"):
+        await darkroom.fit(replace(clip, file="b.mp4"), film.size // 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("cat.png", "cat.png"), ("../../etc/passwd", "passwd"), ("C:\\pictures\\cat.png", "cat.png"),
+        ("@everyone **bold**.png", "everyone bold .png"), ("a\nb\x00c\u202egnp.exe", "a b c gnp.exe"),
+        ("<@123>`x`||y||.gif", "123 x y .gif"), ("", "The file"), ("***", "The file"),
+        ("猫 の 写真.webp", "猫 の 写真.webp"),
+        ("x" * 300 + ".jpeg", "x" * (LETTERS - 6) + "….jpeg"), ("{name} {0}.png", "name 0 .png"),
+    ],
+)  # fmt: skip
+def test_names_are_shown_plain(name: str, wanted: str) -> None:
+    assert shown(name) == wanted
+
+
+@given(st.text(max_size=200))
+def test_no_name_can_do_anything_in_a_sentence(name: str) -> None:
+    text = shown(name)
+    assert 0 < len(text) <= LETTERS
+    assert not set(text) & set("*_~|`<>[]@#\\/\n\r\0")
+    assert text.isprintable()
+    assert str(BadRequest("{name} is empty.", name=text)) == f"{text} is empty."
