@@ -148,7 +148,9 @@ class Engine:
         if request.smooth > 1 and len(frames) > 1:
             from gen.models.flow import smooth  # cv2 is loaded where it is wanted only
 
-            frames, fps = smooth(frames, request.smooth), fps * request.smooth
+            pair = report.step("making")
+            frames = smooth(frames, request.smooth, lambda done, total: pair(done, total, None))
+            fps *= request.smooth
         step = report.step("encoding")
         step(0, len(frames), None)
         return encode.write(

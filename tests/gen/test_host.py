@@ -358,3 +358,11 @@ def test_the_first_half_imports_no_decoder() -> None:
     code = "import sys, gen.host, gen.darkroom, gen.__main__; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"torch", "cv2", "av", "PIL", "numpy"} & set(found.stdout.split())
+
+
+async def test_frames_are_interpolated_after_the_model(hosts: Hosts, tmp_path: Path) -> None:
+    clip = await hosts().make(asked(smooth=2), nobody, limit=AMPLE)
+    assert clip.fps == 16
+    assert clip.frames == 15  # seven between eight
+    assert abs(clip.seconds - 1.0) < 0.1
+    assert len(encode.frames(tmp_path / "clips" / clip.file)) == clip.frames
