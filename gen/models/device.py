@@ -1,0 +1,186 @@
+"""The device that models run on: what it is, what fits, and a ladder of ways to need less of it."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from diffusers import ModelMixin
+from torch import nn
+
+from gen.errors import OutOfMemory
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+GIB = 2**30
+#: The ladder, fastest first: all weights on the device · one part at a time · a few layers at a time, fetched
+#: ahead · the same, and the denoiser's weights kept as 8-bit floats.
+RUNGS = ("whole", "parts", "layers", "small")
+#: Of the free memory, what weights and work may take together.
+ROOM = 0.92
+#: GiB that one part's layers hold on the device when they come and go.
+LAYERS = 1.5
+SHORT = "This clip needs more memory than the device has; ask for fewer seconds or a smaller size."
+_SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A device as torch sees it. `kind` is "cuda" (AMD's too), "mps" or "cpu"; memory in GiB."""
+
+    kind: str
+    name: str
+    free: float
+    total: float
+    capability: tuple[int, int] = (0, 0)
+
+    @property
+    def half(self) -> torch.dtype:
+        """For Stable Diffusion's family, which was trained to run in it; a processor is faster without."""
+        return torch.float32 if self.kind == "cpu" else torch.float16
+
+    @property
+    def brain(self) -> torch.dtype:
+        """For transformers, whose values overflow half precision; cards before Ampere only emulate it."""
+        return torch.float32 if self.kind == "cpu" else torch.bfloat16
+
+
+def look(device: str) -> Machine:
+    """The device of that name ("cuda", "cuda:1", "mps", "cpu"), with what is free of it now."""
+    kind = torch.device(device).type
+    if kind == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        return Machine(
+            kind, torch.cuda.get_device_name(device), free / GIB, total / GIB,
+            torch.cuda.get_device_capability(device),
+        )  # fmt: skip
+    if kind == "mps":
+        most = torch.mps.recommended_max_memory() / GIB
+        return Machine(kind, "Apple", most - torch.mps.driver_allocated_memory() / GIB, most)
+    return Machine("cpu", "the processor", 0.0, 0.0)
+
+
+def weigh(pipe: Any) -> dict[str, float]:
+    """GiB of each part's weights as they are loaded."""
+    return {
+        name: sum(each.numel() * each.element_size() for each in part.parameters()) / GIB
+        for name, part in pipe.components.items()
+        if isinstance(part, nn.Module)
+    }
+
+
+def choose(machine: Machine, parts: dict[str, float], memory: float) -> str:
+    """The fastest rung that fits. `memory` is what the recipe wants with all weights on the device."""
+    if machine.kind == "cpu":
+        return RUNGS[0]
+    weights = sum(parts.values())
+    work = max(0.5, memory - weights)  # GiB of what is computed between the weights
+    room = machine.free * ROOM
+    if weights + work <= room:
+        return "whole"
+    if max(parts.values()) + work <= room:
+        return "parts"
+    return "layers" if LAYERS + work <= room or machine.kind != "cuda" else "small"
+
+
+class Place:
+    """A pipeline on its device, at a rung that it only ever leaves downwards."""
+
+    def __init__(self, pipe: Any, device: str, *, memory: float, notes: Path, name: str) -> None:
+        """`notes` is a folder in which the rung that worked is kept; `name` is the recipe's."""
+        self.pipe = pipe
+        self.device = device
+        self.machine = look(device)
+        self._notes = notes / "rungs.json"
+        self._key = f"{self.machine.name}/{name}"
+        first = choose(self.machine, weigh(pipe), memory)
+        known = _read(self._notes).get(self._key)
+        self.rung = max(first, known, key=RUNGS.index) if known in RUNGS else first
+        put(pipe, self.rung, device)
+        log.info("%s: %s on %s, %.1f GiB free", name, self.rung, self.machine.name, self.machine.free)
+
+    def run(self, work: Callable[[], T]) -> T:
+        """What `work` makes, a rung further down each time that memory runs out. Raises OutOfMemory."""
+        while True:
+            try:
+                return work()
+            except (MemoryError, RuntimeError) as error:
+                if not is_short(error):
+                    raise
+                log.warning("out of memory at the rung %s: %.200s", self.rung, error)
+            if not self._step_down():  # outside the except block: its traceback holds on to tensors
+                raise OutOfMemory(SHORT)
+
+    def _step_down(self) -> bool:
+        """Takes the next rung, if this device has one, and remembers it."""
+        place = RUNGS.index(self.rung) + 1
+        if self.machine.kind == "cpu" or place == len(RUNGS):
+            return False
+        self.pipe.maybe_free_model_hooks()
+        gc.collect()
+        empty(self.machine.kind)
+        self.rung = RUNGS[place]
+        put(self.pipe, self.rung, self.device)
+        self._notes.parent.mkdir(parents=True, exist_ok=True)
+        self._notes.write_text(json.dumps({**_read(self._notes), self._key: self.rung}, indent=1), "utf-8")
+        return True
+
+
+def put(pipe: Any, rung: str, device: str) -> None:
+    """Moves `pipe` to that rung from wherever it is."""
+    target = torch.device(device)
+    if rung == "whole":
+        pipe.to(device)
+        return
+    pipe.remove_all_hooks()
+    pipe.to("cpu")
+    if rung == "parts":
+        pipe.enable_model_cpu_offload(device=target)
+        return
+    if rung == "small":
+        shrink(pipe)
+    # Streams are NVIDIA's and AMD's; elsewhere layers come and go one after the other.
+    pipe.enable_group_offload(
+        onload_device=target, offload_device=torch.device("cpu"), offload_type="leaf_level",
+        use_stream=target.type == "cuda",
+    )  # fmt: skip
+
+
+def shrink(pipe: Any) -> int:
+    """Keeps the denoisers' weights as 8-bit floats that are widened for use; how many it did so with."""
+    count = 0
+    for name, part in pipe.components.items():
+        if name.startswith(("unet", "transformer")) and isinstance(part, ModelMixin):
+            part.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=part.dtype)
+            count += 1
+    return count
+
+
+def is_short(error: Exception) -> bool:
+    """Whether memory ran out, on whatever device."""
+    short = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return short or any(words in str(error).lower() for words in _SIGNS)
+
+
+def empty(kind: str) -> None:
+    """Returns to the device what torch keeps in reserve."""
+    if kind == "cuda":
+        torch.cuda.empty_cache()
+    elif kind == "mps":
+        torch.mps.empty_cache()
+
+
+def _read(file: Path) -> dict[str, str]:
+    try:
+        found: dict[str, str] = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found

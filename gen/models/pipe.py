@@ -1,0 +1,248 @@
+"""A diffusers pipeline for our families: assembled from checked files, stepped, cancelled, made bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import diffusers
+import numpy as np
+import torch
+import transformers
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from gen.errors import EngineError
+
+if TYPE_CHECKING:
+    from gen.models import OnStep, Pixels
+
+#: What loading raises on files that are not what they should be.
+FAULTS = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ImportError)
+#: Prompts whose embeddings are kept: a reroll asks for the same ones again, and the negative one always.
+PROMPTS = 32
+
+
+def assemble(
+    kind: Any,
+    folder: Path,
+    *,
+    dtype: torch.dtype,
+    dtypes: Mapping[str, torch.dtype] | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> Any:
+    """A pipeline of class `kind` from a folder in the hub's layout, each part looked at by itself.
+
+    `dtypes` are those of parts that differ, `given` are parts that the folder need not have (None: left out).
+    Raises EngineError naming the part's folder or file that is wrong or missing.
+    """
+    quiet()
+    index = _json(folder / "model_index.json")
+    parts = dict(given or {})
+    for name in signature(kind.__init__).parameters:
+        entry = index.get(name)
+        if name in parts or not isinstance(entry, list) or entry[0] is None:
+            continue
+        parts[name] = part(folder / name, *entry, dtype=(dtypes or {}).get(name, dtype))
+    try:
+        pipe = kind.from_pretrained(folder, **parts)
+    except FAULTS as error:
+        raise wrong(folder, error) from error
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def quiet() -> None:
+    """The libraries' bars and their advice to programmers stay out of the operator's log."""
+    for each in (diffusers.utils.logging, transformers.utils.logging):
+        each.set_verbosity_error()
+        each.disable_progress_bar()
+
+
+def part(folder: Path, library: str, name: str, *, dtype: torch.dtype) -> Any:
+    """One part of a pipeline: class `name` of diffusers or transformers. Raises EngineError."""
+    kind = getattr({"diffusers": diffusers, "transformers": transformers}.get(library), name, None)
+    if kind is None:
+        raise EngineError("{folder} wants {part}, which is not here.", folder=_short(folder), part=name)
+    if not folder.is_dir():
+        raise EngineError("The folder {folder} is missing from the weights.", folder=_short(folder))
+    if isinstance(kind, type) and issubclass(kind, nn.Module):
+        return module(kind, folder, dtype=dtype)
+    try:
+        return kind.from_pretrained(folder)
+    except FAULTS as error:
+        raise wrong(folder, error) from error
+
+
+def module(kind: Any, folder: Path, *, dtype: torch.dtype) -> Any:
+    """A model of class `kind`, all of whose weights the folder's files have. Raises EngineError.
+
+    The libraries would fill a gap with random numbers and no more than a line in the log.
+    """
+    _json(folder / "config.json")
+    try:
+        model, found = kind.from_pretrained(
+            folder, dtype=dtype, output_loading_info=True, use_safetensors=True
+        )
+    except FAULTS as error:
+        raise wrong(folder, error) from error
+    if missing := sorted(found["missing_keys"]):
+        raise EngineError(
+            "The weights in {folder} are not whole: {key} is missing.", folder=_short(folder), key=missing[0]
+        )
+    return model.eval()
+
+
+def tensors(place: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, or of the only one in a folder. Raises EngineError."""
+    files = [place] if place.is_file() else sorted(place.glob("*.safetensors"))
+    if len(files) != 1:
+        raise EngineError(
+            "One safetensors file is wanted in {folder}; there are {count}.",
+            folder=_short(place), count=len(files),
+        )  # fmt: skip
+    try:
+        state: dict[str, Tensor] = load_file(files[0])
+    except FAULTS as error:
+        raise wrong(files[0], error) from error
+    return state
+
+
+def add_lora(pipe: Any, place: Path, name: str) -> None:
+    """Loads a LoRA under that name. Raises EngineError naming the file when it fits no layer."""
+    state = tensors(place)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several LoRAs are meant
+            pipe.load_lora_weights(state, adapter_name=name)
+    except FAULTS as error:
+        raise wrong(place, error) from error
+    if name not in {each for names in pipe.get_list_adapters().values() for each in names}:
+        raise EngineError("{file} fits no layer of this model.", file=_short(place))
+
+
+def schedule(pipe: Any, options: Mapping[str, Any]) -> None:
+    """Puts the recipe's `scheduler`, with its `scheduler_args`, in the place of the weights' own."""
+    name, changes = options.get("scheduler"), options.get("scheduler_args", {})
+    kind = getattr(diffusers, name, None) if name else type(pipe.scheduler)
+    if kind is None or not hasattr(kind, "set_timesteps"):
+        raise EngineError("There is no scheduler {name}.", name=name)
+    pipe.scheduler = kind.from_config(pipe.scheduler.config, **changes)
+
+
+def wrong(place: Path, error: Exception) -> EngineError:
+    """`error`, met while loading `place`, in one line that holds no path of this machine."""
+    line = next(iter(str(error).splitlines()), "") or type(error).__name__
+    fault = line.replace(f"{place.parent}/", "")[:200]
+    return EngineError("{file} could not be loaded: {fault}", file=_short(place), fault=fault)
+
+
+def call(pipe: Any, step: OnStep, total: int, **arguments: Any) -> Any:
+    """What `pipe` makes of `arguments`; `step` hears of each step, of so many in `total`, and may raise."""
+    if unknown := arguments.keys() - signature(pipe.__call__).parameters.keys():
+        raise TypeError(f"{type(pipe).__name__} takes no {sorted(unknown)}")  # some would swallow them
+    done = 0
+
+    def ended(pipe: Any, index: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
+        nonlocal done
+        done = min(done + 1, total)
+        step(done, total, None)
+        return values
+
+    with released(pipe):
+        return pipe(**arguments, callback_on_step_end=ended)
+
+
+@contextlib.contextmanager
+def released(pipe: Any) -> Iterator[None]:
+    """Whatever ends the block early, nothing of it is left on the device or in a cache for the next clip."""
+    try:
+        yield
+    except BaseException:
+        pipe.maybe_free_model_hooks()
+        raise
+
+
+@contextlib.contextmanager
+def watched(module: nn.Module, heard: Callable[[], None]) -> Iterator[None]:
+    """Inside, `heard` is called before each run of `module`, and may raise: so a decoder is cancelled."""
+    handle = module.register_forward_pre_hook(lambda *_: heard())
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def dice(seed: int) -> torch.Generator:
+    """The noise of `seed`, the same on every device."""
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+@torch.no_grad()
+def pixels(frames: Tensor, *, low: float = -1.0) -> Pixels:
+    """frames × 3 × height × width from `low` to 1, as bytes, frames × height × width × 3.
+
+    They become bytes where they are: a quarter as much leaves the device.
+    """
+    whole = (frames.float() - low).mul_(255 / (1 - low)).round_().clamp_(0, 255).to(torch.uint8)
+    array: Pixels = whole.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return array
+
+
+def cover(picture: Pixels, width: int, height: int) -> Pixels:
+    """The picture at that size: it fills the frame, and its middle is kept."""
+    scale = max(width / picture.shape[1], height / picture.shape[0])
+    wide = max(width, round(picture.shape[1] * scale))
+    high = max(height, round(picture.shape[0] * scale))
+    kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    whole = cv2.resize(picture, (wide, high), interpolation=kernel)
+    left, top = (wide - width) // 2, (high - height) // 2
+    return np.ascontiguousarray(whole[top : top + height, left : left + width])
+
+
+def pictures(given: Sequence[Pixels], width: int, height: int) -> list[Any]:
+    """The pictures as the pipelines take them: PIL images of the clip's size."""
+    from PIL import Image
+
+    return [Image.fromarray(cover(picture, width, height)) for picture in given]
+
+
+class Prompts:
+    """Embeddings of the last prompts, on the device that they were made on."""
+
+    def __init__(self, encode: Callable[[str], Any], most: int = PROMPTS) -> None:
+        self._encode = encode
+        self._most = most
+        self._kept: OrderedDict[str, Any] = OrderedDict()
+
+    @torch.no_grad()
+    def __call__(self, prompt: str) -> Any:
+        """What the encoder makes of `prompt`."""
+        if prompt not in self._kept:
+            self._kept[prompt] = self._encode(prompt)
+        self._kept.move_to_end(prompt)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return self._kept[prompt]
+
+
+def _json(file: Path) -> Mapping[str, Any]:
+    try:
+        value: Mapping[str, Any] = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise EngineError("{file} is missing from the weights.", file=_short(file)) from error
+    except (OSError, ValueError) as error:
+        raise EngineError("{file} is not readable; fetch it again.", file=_short(file)) from error
+    return value
+
+
+def _short(place: Path) -> str:
+    """A place's last two names: enough to find it, nothing of the machine."""
+    return "/".join(place.parts[-2:])
