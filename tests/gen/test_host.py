@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from gen import encode
 from gen.errors import EngineDied, EngineError, OutOfMemory
@@ -366,3 +367,17 @@ async def test_frames_are_interpolated_after_the_model(hosts: Hosts, tmp_path: P
     assert clip.frames == 15  # seven between eight
     assert abs(clip.seconds - 1.0) < 0.1
     assert len(encode.frames(tmp_path / "clips" / clip.file)) == clip.frames
+
+
+async def test_a_slow_clip_shows_a_small_picture_and_takes_it_away(hosts: Hosts, tmp_path: Path) -> None:
+    shown: list[tuple[int, int]] = []
+
+    def look(step: Step) -> None:
+        if step.preview:
+            with Image.open(tmp_path / "previews" / step.preview) as picture:
+                shown.append(picture.size)
+
+    await hosts().make(asked("slow", frames=70, width=640, height=320), look, limit=AMPLE)
+    assert shown
+    assert set(shown) == {(256, 128)}
+    assert not list((tmp_path / "previews").iterdir())
