@@ -52,7 +52,9 @@ def write(
     json = body.json
     if any(len(file[1]) > limit for file in body.files.values()):
         raise Refusal(40005)
-    flags = (json.get("flags") or 0) & SETTABLE | message.flags & ~(0 if new else SUPPRESS_EMBEDS)
+    # An edit that does not speak of flags leaves them.
+    kept_flags = message.flags if new or json.get("flags") is None else message.flags & ~SUPPRESS_EMBEDS
+    flags = (json.get("flags") or 0) & SETTABLE | kept_flags
     fresh = {
         index: (file_of(world, message.channel_id, *file), file[1]) for index, file in body.files.items()
     }

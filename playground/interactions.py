@@ -38,6 +38,13 @@ class Interactions:
             if one.state == "pending":
                 one.state = "failed"
 
+    def resume(self) -> None:
+        """Starts the clocks of what an earlier run answered, or lets it expire. Needs the world's loop."""
+        for one in self.world.interactions.values():
+            if one.state == "answered" and one.type != AUTOCOMPLETE and one.id not in self._timers:
+                left = max(self.world.token_lives - self._age(one), 0)
+                self._timers[one.id] = asyncio.get_running_loop().call_later(left, self._expire, one)
+
     # Asking
 
     def ask(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from jsonschema import Draft202012Validator, validators
 
 if TYPE_CHECKING:
     from playground.api import Route
@@ -16,7 +15,9 @@ Json = dict[str, Any]
 
 
 def find() -> Path | None:
-    """The description beside the repository, where there is one."""
+    """The description that `ZOETROPE_OPENAPI` names, or the one beside the repository, where there is one."""
+    if named := os.environ.get("ZOETROPE_OPENAPI"):
+        return Path(named)
     path = Path(__file__).resolve().parents[2] / "shared" / "data" / "discord-openapi.json"
     return path if path.is_file() else None
 
@@ -58,6 +59,9 @@ class Judge:
     """
 
     def __init__(self, path: Path) -> None:
+        # Only a judge needs it: the playground runs without.
+        from jsonschema import Draft202012Validator, validators
+
         document = _adapt(json.loads(path.read_text(encoding="utf-8")))
         # The description calls the codes within an error's tree integers; Discord sends words, and its
         # reference says so.

@@ -238,8 +238,7 @@ class Person(AtHome):
         if message.flags & EPHEMERAL:
             raise Impossible("A private answer can take no reaction.")
         self._channel(message.channel_id, Can.READ_MESSAGE_HISTORY)
-        known = any(row["emoji"] == shape.emoji(emoji) for row in message.reactions)
-        if not known:
+        if self.world.reaction(message, shape.emoji(emoji)) is None:
             self._channel(message.channel_id, Can.ADD_REACTIONS)
         self.world.react(message, shape.emoji(emoji), self.id)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import concurrent.futures
-import os
 import re
 import threading
 import time
@@ -63,7 +62,7 @@ class Playground(AtHome):
         self._before = frozenset(self.world.interactions)
         self.journal = Journal(stir=self.world.stir)
         self.socket = Gateway(self.world, self.journal)
-        description = _description() if judge else None
+        description = find_description() if judge else None
         self._api = Api(self.world, self.socket, journal=self.journal)
         self._api.request_limit = request_limit
         self._api.judge = judge_by(description) if description else None
@@ -171,6 +170,7 @@ class Playground(AtHome):
                 raise
             failed(error)
             return
+        self.world.asked.resume()
         ready()
         try:
             await self._stop.wait()
@@ -286,9 +286,3 @@ class Playground(AtHome):
     def tail(self) -> str:
         """The last lines of the journal."""
         return "\n".join(str(one) for one in list(self.journal.entries)[-TAIL:])
-
-
-def _description() -> Path | None:
-    """Discord's OpenAPI file: as the environment names it, or as it lies beside the repository."""
-    named = os.environ.get("ZOETROPE_OPENAPI")
-    return Path(named) if named else find_description()

@@ -297,9 +297,14 @@ class World:
 
     # Reactions
 
+    @staticmethod
+    def reaction(message: Message, emoji: Json) -> Json | None:
+        """The row {"emoji", "users"} of an emoji, if anyone reacted with it."""
+        return next((one for one in message.reactions if _same(one["emoji"], emoji)), None)
+
     def react(self, message: Message, emoji: Json, user_id: int) -> None:
         """Adds a reaction; the second time is no change and no event."""
-        row = next((one for one in message.reactions if _same(one["emoji"], emoji)), None)
+        row = self.reaction(message, emoji)
         if row is None:
             if len(message.reactions) >= 20:
                 raise Refusal(30010)
@@ -312,7 +317,7 @@ class World:
         self._tell_reaction("MESSAGE_REACTION_ADD", message, emoji, user_id)
 
     def unreact(self, message: Message, emoji: Json, user_id: int) -> None:
-        row = next((one for one in message.reactions if _same(one["emoji"], emoji)), None)
+        row = self.reaction(message, emoji)
         if row is None or user_id not in row["users"]:
             return
         row["users"].remove(user_id)

@@ -24,7 +24,7 @@ def _emoji(call: Call) -> Json:
 
 async def add(api: Api, call: Call) -> Answer:
     message, emoji = own(api, call, Can.READ_MESSAGE_HISTORY), _emoji(call)
-    if not any(row["emoji"] == emoji for row in message.reactions):
+    if api.world.reaction(message, emoji) is None:
         see(api, message.channel_id, Can.ADD_REACTIONS)
     api.world.react(message, emoji, api.world.bot_id)
     return None
@@ -52,7 +52,7 @@ async def clear_one(api: Api, call: Call) -> Answer:
 
 async def who(api: Api, call: Call) -> Answer:
     message, emoji = own(api, call), _emoji(call)
-    row = next((row for row in message.reactions if row["emoji"] == emoji), None)
+    row = api.world.reaction(message, emoji)
     after, limit = int(call.query.get("after", 0)), int(call.query.get("limit", 25))
     users = sorted(one for one in (row["users"] if row else []) if one > after)
     return [shape.user(api.world.users[one]) for one in users[:limit]]

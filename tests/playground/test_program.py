@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -56,6 +57,16 @@ async def run():
     yield go
     for program in programs:
         await program.end(signal.SIGTERM)
+
+
+def test_the_program_needs_aiohttp_alone():
+    """What only tests and the bot need is not there on the machine of who types `make run`."""
+    code = (
+        "import sys\n"
+        "for name in ('jsonschema', 'pytest', 'discord', 'PIL', 'torch'): sys.modules[name] = None\n"
+        "import playground.__main__"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 async def test_a_bot_is_started_and_started_again_and_ended_with_the_program(run):
