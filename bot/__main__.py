@@ -85,7 +85,7 @@ async def serve(settings: Settings) -> None:
 
         await client.enter(settings.token)
         await client.sync(settings.data / "commands.sha256")
-        board.adopt(await studio.resume())
+        board.adopt([*await studio.resume(), *await ledger.lingering()])
         async with asyncio.TaskGroup() as group:
             group.create_task(_warm(engine, darkroom), name="warm-up")
             group.create_task(client.listen(), name="gateway")

@@ -73,11 +73,11 @@ class Delivery:
 
     async def _into(self, job: Job, looked_for: bool) -> int:
         """Posts into the job's channel."""
-        if looked_for and (found := await self._post.find(job, lambda message: bool(message.attachments))):
-            return found
-        message = await self._send(job, self._post.channel(job.asker.channel))
-        await self._react(message)
-        return message.id
+        channel = self._post.channel(job.asker.channel)
+        found = await self._post.find(job, _is_clip) if looked_for else None
+        message = found or (await self._send(job, channel)).id
+        await self._react(channel.get_partial_message(message))
+        return message
 
     async def _to_owner(self, job: Job, error: discord.HTTPException) -> int:
         """One try by direct message, when the channel is gone or closed."""
@@ -125,10 +125,14 @@ class Delivery:
         finally:
             file.close()
 
-    async def _react(self, message: discord.Message) -> None:
+    async def _react(self, message: discord.PartialMessage) -> None:
         try:
             await message.add_reaction(replies.REROLL)
         except (discord.HTTPException, aiohttp.ClientError) as error:
             log.info(
                 "message %s takes no reaction: %s", message.id, error
             )  # the button is there all the same
+
+
+def _is_clip(message: discord.Message) -> bool:
+    return bool(message.attachments)

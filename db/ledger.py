@@ -93,6 +93,14 @@ class Ledger:
         """Jobs WAITING, RUNNING or MADE, oldest first."""
         return await self._many(JOBS.where(JobRow.state.in_(UNFINISHED)).order_by(JobRow.created, JobRow.id))
 
+    async def lingering(self) -> Sequence[Job]:
+        """Ended jobs whose ticket was not brought to its end, oldest first."""
+        return await self._many(
+            JOBS.where(JobRow.state.not_in(UNFINISHED), JobRow.ticket.is_not(None)).order_by(
+                JobRow.created, JobRow.id
+            )
+        )
+
     async def history(
         self,
         user: int,

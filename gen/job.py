@@ -101,11 +101,16 @@ class Failure:
     @classmethod
     def of(cls, error: ZoetropeError) -> Failure:
         """`error` as values that can be stored and sent."""
-        return cls(type(error).__name__, error.template, dict(error.values))
+        plain = {name: _plain(value) for name, value in error.values.items()}
+        return cls(type(error).__name__, error.template, plain)
 
     def error(self) -> ZoetropeError:
         """The error again."""
         return KINDS.get(self.kind, EngineError)(self.template, **self.values)
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 @dataclass(frozen=True, kw_only=True)

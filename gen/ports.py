@@ -69,6 +69,10 @@ class Ledger(Protocol):
         """Jobs WAITING, RUNNING or MADE, oldest first."""
         ...
 
+    async def lingering(self) -> Sequence[Job]:
+        """Ended jobs whose ticket was not brought to its end, oldest first."""
+        ...
+
     async def history(self, user: int, *, limit: int = 10, before: float | None = None) -> Sequence[Job]:
         """A user's jobs, newest first."""
         ...

@@ -136,11 +136,12 @@ class Exchange:
             raise Refusal(0)
 
     async def _read(self) -> Call:
+        first = b""
         if self.api.faults.any("during") and self.request.can_read_body:
-            await self.request.content.readany()
+            first = await self.request.content.readany()
             self._struck = await self.api.faults.strike(self.request.method, self.path, "during")
         try:
-            data = await self.request.read()
+            data = first + await self.request.read()
         except web.HTTPRequestEntityTooLarge:
             raise Refusal(40005) from None
         kind = self.request.headers.get("Content-Type", "")
