@@ -1,6 +1,7 @@
 """`python -m playground.leash PARENT COMMAND ...`: becomes COMMAND, which ends when its parent does.
 
-Linux alone knows such a leash; elsewhere a bot outlives a playground that was killed.
+At once, as a machine dies: the next start must not meet a bot that is still saying goodbye. Linux alone knows
+such a leash; elsewhere a bot outlives a playground that was killed.
 """
 
 import ctypes
@@ -13,7 +14,7 @@ PR_SET_PDEATHSIG = 1
 
 def main(parent: int, command: list[str]) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             sys.exit(1)  # it died before the leash was on
     try:

@@ -83,6 +83,20 @@ async def test_roles_and_overwrites_add_up_in_order(place):
     assert world.permissions(ada.id, channel.id) == ALL
 
 
+async def test_a_role_that_goes_takes_its_permissions_with_it(place, bot, clips):
+    everyone = place.world.roles[place.guild.id]
+    role = await place.do(places.add_role, place.guild, "clip makers", Can.SEND_MESSAGES)
+    await place.do(places.give_role, place.guild, place.world.users[bot.user.id], role)
+    await place.do(places.change_role, everyone, everyone.permissions & ~Can.SEND_MESSAGES)
+    await clips.send("by its role")
+    assert not place.world.can(place.user("Ben").id, clips.id, Can.SEND_MESSAGES)
+    await place.do(places.remove_role, role)
+    place.expect(50013)
+    assert await code(clips.send("x")) == (403, 50013)
+    await bot.hears("guild_role_delete")
+    assert [one.name for one in bot.get_guild(place.guild.id).me.roles] == ["@everyone"]
+
+
 async def test_a_person_who_takes_no_private_messages_is_not_reached(place, bot, clips):
     ben = place.person("Ben")
     user = await bot.fetch_user(ben.id)
