@@ -81,6 +81,6 @@ class DoomedHost(Host):
 
 
 if __name__ == "__main__":
-    program.Ledger = DoomedLedger  # type: ignore[misc, attr-defined]  # where the program names its ledger
-    program.Host = DoomedHost  # type: ignore[misc, attr-defined]
+    program.Ledger = DoomedLedger  # type: ignore[attr-defined]  # where the program names its ledger
+    program.Host = DoomedHost  # type: ignore[attr-defined]
     sys.exit(program.main())
