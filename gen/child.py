@@ -4,7 +4,7 @@
           {"id", "do": "picture", "file", "name"}                        only started with mode "media"
           {"id", "do": "fit", "source", "file", "limit"}                 only started with mode "media"
           {"do": "cancel", "id"}
-    out   {"say": "ready", "pid"}
+    out   {"say": "ready", "pid"}  {"say": "log", "level", "text"}
           {"say": "progress", "id", "stage", "done", "total", "preview"}
           {"say": "done", "id", "value"}  {"say": "cancelled", "id"}  {"say": "error", "id", "failure"}
 
@@ -60,15 +60,18 @@ class Wire:
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.close(null)
+        self._turn = threading.Lock()
         self._commands: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._stopped: set[int] = set()
         threading.Thread(target=self._listen, name="wire", daemon=True).start()
 
     def say(self, what: str, **values: Any) -> None:
         """Sends one message; with nobody there to read it, ends the process."""
+        line = json.dumps({"say": what, **values}, default=str) + "\n"
         try:
-            self._out.write(json.dumps({"say": what, **values}, default=str) + "\n")
-            self._out.flush()
+            with self._turn:
+                self._out.write(line)
+                self._out.flush()
         except BrokenPipeError:
             os._exit(0)
 
@@ -91,6 +94,19 @@ class Wire:
                     self._commands.put(command)
         finally:
             os._exit(0)
+
+
+class Log(logging.Handler):
+    """Sends the log over the wire: there it stands in order with the job that it speaks of."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self.wire = wire
+        self.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Sends one record, its traceback included."""
+        self.wire.say("log", level=record.levelno, text=self.format(record))
 
 
 class Engine:
@@ -246,8 +262,8 @@ class Room:
 
 def main(settings: Mapping[str, Any]) -> None:
     """Serves commands until the input ends."""
-    logging.basicConfig(level=settings["log"], format="%(levelname)s %(name)s: %(message)s")
     wire, data = Wire(), Path(settings["data"])
+    logging.basicConfig(level=settings["log"], handlers=[Log(wire)])
     does: dict[str, Do]
     if settings["mode"] == "media":
         _limit(settings["memory"])

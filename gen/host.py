@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import itertools
 import json
 import logging
@@ -27,7 +26,6 @@ log = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).resolve().parent.parent
 _LINE = 2**20  # bytes of a message, at most
-_LEVELS = {name: getattr(logging, name) for name in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +47,7 @@ class Child:
         self._in = cast(asyncio.StreamWriter, process.stdin)  # all three are pipes
         self._out = cast(asyncio.StreamReader, process.stdout)
         self._err = cast(asyncio.StreamReader, process.stderr)
-        self._level = logging.INFO
-        self._drain = asyncio.create_task(self._log(), name=f"log of child {process.pid}")
-        self.context = contextvars.copy_context()  # of the job at hand: its id is in its log lines
+        self._drain = asyncio.create_task(self._print(), name=f"prints of child {process.pid}")
 
     @classmethod
     async def born(cls, settings: Mapping[str, Any], environ: Mapping[str, str], *, patience: float) -> Child:
@@ -92,15 +88,19 @@ class Child:
             self._in.write(json.dumps(command).encode() + b"\n")
 
     async def hear(self, seconds: float) -> dict[str, Any]:
-        """The next message. Raises TimeoutError after so long a silence, EngineDied when it has ended."""
+        """The next message. Raises TimeoutError after so long without one, EngineDied when it has ended.
+
+        What it logs goes into our log on the way, in the caller's context: that of the job at hand.
+        """
         async with asyncio.timeout(seconds):
-            line = await self._out.readline()
-        if not line.endswith(b"\n"):
-            await self.kill()
-            log.warning("child %d ended with %s", self.pid, self._process.returncode)
-            raise EngineDied("The engine stopped in the middle of its work.")
-        message: dict[str, Any] = json.loads(line)
-        return message
+            while (line := await self._out.readline()).endswith(b"\n"):  # half a line is a death
+                message: dict[str, Any] = json.loads(line)
+                if message["say"] != "log":
+                    return message
+                log.log(message["level"], "child %d: %s", self.pid, message["text"])
+        await self.kill()
+        log.warning("child %d ended with %s", self.pid, self._process.returncode)
+        raise EngineDied("The engine stopped in the middle of its work.")
 
     async def kill(self) -> None:
         """Ends it now with all that it started, whatever it does."""
@@ -124,24 +124,16 @@ class Child:
         await self._out.read()
         await asyncio.wait([self._drain])  # awaited itself, it would be cancelled with us
 
-    async def _log(self) -> None:
-        """Its standard error, line by line, into the log."""
+    async def _print(self) -> None:
+        """What it prints, line by line, into the log: libraries' chatter, and a crash's last words."""
         rest = b""
         while chunk := await self._err.read(2**16):
             *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
-            for line in lines:
-                self._line(line)
+            for line in filter(None, lines):
+                log.info("child %d: %s", self.pid, line.decode(errors="replace"))
             rest = rest[-_LINE:]
-        self._line(rest)
-
-    def _line(self, line: bytes) -> None:
-        """Logs one line; one without a level of its own, as of a traceback, goes on at the last one's."""
-        text = line.decode(errors="replace").rstrip()
-        level, _, rest = text.partition(" ")
-        if level in _LEVELS:
-            self._level, text = _LEVELS[level], rest
-        if text:
-            self.context.run(log.log, self._level, "child %d: %s", self.pid, text)
+        if rest:
+            log.info("child %d: %s", self.pid, rest.decode(errors="replace"))
 
 
 class Host:
@@ -233,7 +225,6 @@ class Host:
                 (self.data / folder).mkdir(parents=True, exist_ok=True)
             self._warm = ""
             self._child = await Child.born(self._settings, self._environ, patience=self.patience.start)
-        self._child.context = contextvars.copy_context()
         return self._child
 
     async def _made(self, child: Child, number: int, recipe: str, progress: Progress) -> Clip:
