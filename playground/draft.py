@@ -109,6 +109,11 @@ def _check(json: Json, flags: int, names: set[str], files: int, message: Message
         if int(note["id"]) not in known:
             form.wrong(("attachments", index, "id"), "ATTACHMENT_NOT_FOUND", "Attachment data not found")
     _check_embeds(form, json.get("embeds") or [])
+    allowed = json.get("allowed_mentions") or {}
+    for key in ("users", "roles"):
+        if key in (allowed.get("parse") or ()) and allowed.get(key):
+            form.wrong(("allowed_mentions",), "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE",
+                       f'parse:["{key}"] and {key}: [ids...] are mutually exclusive.')  # fmt: skip
     v2 = bool(flags & COMPONENTS_V2)
     if v2:
         for key in ("content", "embeds"):

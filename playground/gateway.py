@@ -27,7 +27,8 @@ class Gateway(AtHome):
 
     heartbeat: seconds between beats that clients are told. patience: how long one may be late at least.
     longest_gap: the longest time between two heartbeats of a session so far; a stalled bot shows here.
-    session_lives: how long a lost connection may be resumed, in seconds.
+    session_lives: how long a lost connection may be resumed, in seconds. most_said: how many payloads a
+    client may send within how many seconds, before 4008.
     """
 
     def __init__(self, world: World, journal: Journal) -> None:
@@ -38,6 +39,7 @@ class Gateway(AtHome):
         self.heartbeat = 41.25
         self.patience = 5.0
         self.session_lives = 120.0
+        self.most_said = (120, 60.0)
         self.sessions: dict[str, Session] = {}
         self.lines: set[Line] = set()
         self.identifies = 0
@@ -112,6 +114,9 @@ class Gateway(AtHome):
 
     async def _listen(self, line: Line) -> None:
         async for message in line.ws:
+            if not line.said(*self.most_said):
+                line.end(4008)
+                continue
             if message.type is not WSMsgType.TEXT or len(message.data) > MOST_BYTES:
                 line.end(4002)
                 continue

@@ -31,6 +31,7 @@ GATES: tuple[tuple[str, int, int], ...] = (
 WORDS = {
     4001: "Unknown opcode.", 4002: "Error while decoding payload.", 4003: "Not authenticated.",
     4004: "Authentication failed.", 4005: "Already authenticated.", 4007: "Invalid `seq`.",
+    4008: "Rate limited.",
     4009: "Session timed out.", 4010: "Invalid shard.", 4012: "Invalid API version.",
     4013: "Invalid intent(s).", 4014: "Disallowed intent(s).",
 }  # fmt: skip
@@ -80,6 +81,15 @@ class Line:
         self.session: Session | None = None
         self.heard = asyncio.get_running_loop().time()
         self._queue: asyncio.Queue[str | int] = asyncio.Queue()
+        self._said: deque[float] = deque()
+
+    def said(self, most: int, per: float) -> bool:
+        """Counts one more payload of the client; whether it may still speak."""
+        now = asyncio.get_running_loop().time()
+        self._said.append(now)
+        while self._said[0] < now - per:
+            self._said.popleft()
+        return len(self._said) <= most
 
     def put(self, payload: str | Json) -> None:
         self._queue.put_nowait(payload if isinstance(payload, str) else json.dumps(payload))

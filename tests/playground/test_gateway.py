@@ -85,6 +85,23 @@ async def test_a_connection_identifies_once_and_first(dial):
     assert await (await dial("v=6")).until_closed() == 4012
 
 
+async def test_a_client_that_talks_too_much_is_closed(place, dial):
+    place.socket.most_said = (3, 60.0)
+    one = await dial(identify={})
+    for _ in range(3):
+        await one.say(1, None)
+    assert await one.until_closed() == 4008
+
+
+async def test_members_are_given_in_chunks_to_those_who_ask(place, dial):
+    one = await dial(identify={})
+    await one.named("GUILD_CREATE")
+    wanted = str(place.user("Ben").id)
+    await one.say(8, {"guild_id": str(place.guild.id), "user_ids": [wanted], "limit": 0, "nonce": "n"})
+    chunk = await one.named("GUILD_MEMBERS_CHUNK")
+    assert ([member["user"]["id"] for member in chunk["members"]], chunk["nonce"]) == ([wanted], "n")
+
+
 async def test_a_still_heart_ends_the_session(place, dial):
     place.socket.heartbeat, place.socket.patience = 0.05, 0.05
     assert await (await dial(identify={})).until_closed() == 4009

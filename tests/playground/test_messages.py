@@ -83,6 +83,10 @@ async def test_bodies_beyond_the_limits_are_refused_with_the_tree_of_what_is_wro
             {"flags": 1 << 15, "components": [gallery]},
             {"components.0.items.0.media.url": "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND"},
         ),
+        (
+            {"content": "x", "allowed_mentions": {"parse": ["users"], "users": ["1"]}},
+            {"allowed_mentions": "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE"},
+        ),
         ({"content": "x", "nonce": "n" * 26}, {"nonce": "BASE_TYPE_MAX_LENGTH"}),
     ):
         status, answer = await wire("POST", posts, body)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,14 @@ async def test_a_bot_that_is_set_up_wrongly_is_not_started_again(run):
     program = await run("--", sys.executable, "-c", "raise SystemExit(78)")
     await program.line("not started again")
     assert await program.end() == 78
+
+
+async def test_a_taken_port_is_left_for_a_free_one(run):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        program = await run("--port", taken)
+        address = (await program.line("Open http://127.0.0.1:")).split()[1]
+    assert address != f"http://127.0.0.1:{taken}"
 
 
 async def test_another_machines_name_is_refused(run):
