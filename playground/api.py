@@ -115,7 +115,7 @@ class Exchange:
             if not self.route.open:
                 self._authorize()
             method, faults = self.request.method, self.api.faults
-            self._struck = await faults.strike(method, self.path, "before")
+            self._struck |= await faults.strike(method, self.path, "before")
             body = await self.route.handler(self.api, call)
             self._struck |= await faults.strike(method, self.path, "after")
         except Refusal as refusal:
@@ -136,12 +136,12 @@ class Exchange:
             raise Refusal(0)
 
     async def _read(self) -> Call:
-        first = b""
+        head = b""
         if self.api.faults.any("during") and self.request.can_read_body:
-            first = await self.request.content.readany()
+            head = await self.request.content.readany()
             self._struck = await self.api.faults.strike(self.request.method, self.path, "during")
         try:
-            data = first + await self.request.read()
+            data = head + await self.request.read()
         except web.HTTPRequestEntityTooLarge:
             raise Refusal(40005) from None
         kind = self.request.headers.get("Content-Type", "")

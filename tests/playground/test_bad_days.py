@@ -124,6 +124,11 @@ async def test_an_upload_is_cut_in_the_middle(place, bot, clips):
     with pytest.raises((aiohttp.ClientError, ConnectionResetError)):
         await clips.send(file=discord.File(io.BytesIO(bytes(4 << 20)), "clip.mp4"))
     assert contents(place) == []
+    called = []
+    place.faults.add("POST", "/channels/*/messages", lambda: called.append("half way"), when="during")
+    place.faults.add("POST", "/elsewhere", "reset", when="during")
+    sent = await clips.send(file=discord.File(io.BytesIO(bytes(4 << 20)), "clip.mp4"))
+    assert (sent.attachments[0].size, called) == (4 << 20, ["half way"])
 
 
 async def test_a_fault_may_wait_or_call(place, bot, clips):
