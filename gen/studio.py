@@ -78,6 +78,7 @@ class Studio:
         ask = parse(text).over(options)
         recipe = pick(self.recipes, task, ask.model or self.defaults[task])
         recipe.request(ask, [_UNSEEN] * PICTURES[task], 0)
+        self.worker.breaker.admit(recipe.name)
         self.queue.can_take(asker.user, asker.guild, asker.tier)
         return recipe, ask
 
@@ -101,7 +102,7 @@ class Studio:
     async def reroll(self, job_id: str, asker: Asker) -> Job:
         """The same request with a new seed, a child of that job. Raises Refused."""
         parent = await self.find(job_id)
-        pick(self.recipes, parent.request.task, parent.request.recipe)
+        self.worker.breaker.admit(pick(self.recipes, parent.request.task, parent.request.recipe).name)
         request = replace(parent.request, seed=self._other_seed(parent.request.seed))
         words = str(replace(parse(parent.words), seed=None))
         with self.queue.take(asker.user, asker.guild, asker.tier):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from gen.breaker import Breaker
 from gen.errors import EngineDied, EngineError, TimedOut, ZoetropeError
 from gen.job import Clip, Job, State
 from gen.pace import Pace
@@ -31,6 +32,7 @@ class Worker:
         *,
         patience: float,  # seconds a clip may take, downloads apart
         show: Callable[[Job, Step | None], None],
+        breaker: Breaker | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.queue = queue
@@ -43,6 +45,7 @@ class Worker:
         self.job: Job | None = None  # in the engine now
         self.step: Step | None = None  # how far it is
         self.pace = Pace()
+        self.breaker = breaker or Breaker()
         self._stopped = False  # someone who may has said that the running job is to end
         self._clock: asyncio.Timeout | None = None
         self._result: asyncio.Future[Job]
@@ -103,13 +106,20 @@ class Worker:
 
     async def _drive(self, job: Job) -> Clip:
         """The engine's clip; a request whose engine dies is tried once more."""
+        recipe = job.request.recipe
         for life in range(1, LIVES + 1):
+            self.breaker.begin(recipe)
             try:
-                return await self._timed(job)
+                clip = await self._timed(job)
             except EngineDied as error:
                 log.warning("job %s: the engine died (%d of %d): %s", job.id, life, LIVES, error)
+                self.breaker.died(recipe)
                 if life == LIVES:
+                    log.error("job %s (model %s) ended %d engines and is given up", job.id, recipe, LIVES)
                     raise
+            else:
+                self.breaker.made(recipe)
+                return clip
         raise AssertionError("unreachable")
 
     async def _timed(self, job: Job) -> Clip:
