@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, Page, async_playwright, expect
 
-from tests.running import ROOT, picture
+from tests.running import ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+SAMPLES = ROOT / "playground" / "static" / "samples"
 #: Screenshots are kept here; the README shows the first.
 SHOTS = ROOT / "build" / "shots"
 
@@ -76,7 +77,7 @@ async def opened(address: str) -> AsyncIterator[Page]:
     errors: list[str] = []
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = await browser.new_page(viewport={"width": 1180, "height": 900})
+        page = await browser.new_page(viewport={"width": 1180, "height": 1080})
         page.set_default_timeout(40_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         await page.goto(address)
@@ -121,9 +122,7 @@ async def plays(video: Locator) -> None:
 
 
 async def test_three_commands_three_clips_and_a_reroll_in_the_browser(tmp_path: Path) -> None:
-    first, last = tmp_path / "first.png", tmp_path / "last.jpg"
-    first.write_bytes(picture((640, 400), 3))
-    last.write_bytes(picture((640, 400), 4, "JPEG"))
+    first, last = SAMPLES / "hills-sunset.jpg", SAMPLES / "hills-night.jpg"
     program = Program(tmp_path)
     await program.start()
     async with opened(program.address) as page:
@@ -136,6 +135,7 @@ async def test_three_commands_three_clips_and_a_reroll_in_the_browser(tmp_path: 
         for number in range(3):
             await plays(videos(page).nth(number))
         SHOTS.mkdir(parents=True, exist_ok=True)
+        await expect(page.locator(".later")).to_be_hidden()  # the newest clip is in view
         await page.screenshot(path=SHOTS / "page.png")
         newest = messages(page).last
         await newest.hover()

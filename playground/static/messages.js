@@ -12,6 +12,7 @@ export class Messages {
   constructor({ box, list, later, welcome, earlier }, world, deeds) {
     Object.assign(this, { box, list, later, welcome, earlier, world, deeds });
     this.atEnd = true;
+    this.top = 0;
     this.channel = null;
     this.seen = new Set();
     box.addEventListener("scroll", () => this.scrolled(), { passive: true });
@@ -64,8 +65,12 @@ export class Messages {
     return true;
   }
 
+  /** Only who scrolls up leaves the end; a list that grew under the reader does not take them away. */
   scrolled() {
-    this.atEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 48;
+    const { scrollTop, scrollHeight, clientHeight } = this.box;
+    const up = scrollTop < this.top;
+    this.top = scrollTop;
+    this.atEnd = scrollHeight - scrollTop - clientHeight < 48 || (this.atEnd && !up);
     this.later.hidden = this.atEnd;
   }
 
