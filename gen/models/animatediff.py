@@ -3,6 +3,7 @@
 Weights of a recipe: `base` (a Stable Diffusion folder); `motion` (a MotionAdapter folder) or `lightning` (one
 file of such an adapter, Lin and Yang, 2024, arXiv:2403.12706; `motion` then only says how it is built);
 `always`, LoRAs that are always on, each a table with `scale`; `lora`, a motion LoRA for each camera move.
+`sparse`, a SparseControlNet folder, for clips between two pictures (Guo et al., 2023, arXiv:2311.16933).
 Options: `scheduler` (a class of diffusers) and `scheduler_args`; `norm`, "stock" or "per-frame"; `upscale`,
 by which frames are enlarged; `free_noise`, frames of the window in which longer clips are made (Qiu et al.,
 2023, arXiv:2310.15169). With it, a prompt travels: parts between bars (“a seed | a tree”) share the clip.
@@ -14,9 +15,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from diffusers import AnimateDiffPipeline, MotionAdapter
+from diffusers import (
+    AnimateDiffPipeline,
+    AnimateDiffSparseControlNetPipeline,
+    MotionAdapter,
+    SparseControlNetModel,
+)
 from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
 from torch import Tensor, nn
 
@@ -55,14 +60,15 @@ class Model:
     def frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError."""
         self._aim(request)
-        return self.place.run(lambda: self._frames(request, step))
+        return self.place.run(lambda: self._frames(request, pictures, step))
 
-    def _frames(self, request: Request, step: OnStep) -> Pixels:
+    def _frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         scale = int(self.recipe.options.get("upscale", 1))
         total = request.steps + -(-request.frames // CHUNK)
         latents = pipes.call(
             self.pipe, step, total,
             **self._words(request),
+            **self._ends(request, pictures),
             num_frames=request.frames,
             height=request.height // scale,
             width=request.width // scale,
@@ -72,14 +78,21 @@ class Model:
             output_type="latent",
         ).frames  # fmt: skip
         with pipes.released(self.pipe):
-            return self._decode(latents[0], (request.height, request.width), request.steps, step)
+            return pipes.decode(
+                latents[0].transpose(0, 1), self._pictured, step,
+                done=request.steps, chunk=CHUNK, size=(request.height, request.width),
+            )  # fmt: skip
 
-    def _pipe(self, cache: Path, dtype: torch.dtype) -> AnimateDiffPipeline:
+    def _pipe(self, cache: Path, dtype: torch.dtype) -> Any:
         base = weights.find(self.recipe.weights["base"], cache)
+        kind: Any = AnimateDiffPipeline
         given = {
             "motion_adapter": self._adapter(cache, dtype), "feature_extractor": None, "image_encoder": None,
         }  # fmt: skip
-        made = pipes.assemble(AnimateDiffPipeline, base, dtype=dtype, given=given)
+        if "sparse" in self.recipe.weights:
+            kind, place = AnimateDiffSparseControlNetPipeline, self.recipe.weights["sparse"]
+            given["controlnet"] = pipes.module(SparseControlNetModel, weights.find(place, cache), dtype=dtype)
+        made = pipes.assemble(kind, base, dtype=dtype, given=given)
         pipes.schedule(made, self.recipe.options)
         return made
 
@@ -133,23 +146,24 @@ class Model:
             words["negative_prompt_embeds"] = self.prompts(request.negative)
         return words
 
+    def _pictured(self, latents: Tensor) -> Tensor:
+        vae = self.pipe.vae
+        pictures: Tensor = vae.decode((latents / vae.config.scaling_factor).to(vae.dtype)).sample
+        return pictures
+
+    def _ends(self, request: Request, pictures: Sequence[Pixels]) -> dict[str, Any]:
+        """The first and the last picture, where the recipe takes them."""
+        if "sparse" not in self.recipe.weights:
+            return {}
+        scale = int(self.recipe.options.get("upscale", 1))
+        ends = pipes.images(pictures, request.width // scale, request.height // scale)
+        places = [0, request.frames - 1][: len(ends)]
+        torch.manual_seed(request.seed)  # the pipeline encodes them with dice that it takes from nobody
+        return {"conditioning_frames": ends, "controlnet_frame_indices": places}
+
     def _look_through(self, window: int) -> None:
         """FreeNoise sees so many frames at once; it wants no more of them than the clip has."""
         self.pipe.enable_free_noise(context_length=window, context_stride=max(1, window // 4))
-
-    @torch.no_grad()
-    def _decode(self, latents: Tensor, size: tuple[int, int], done: int, step: OnStep) -> Pixels:
-        """Channels × frames of latents as frames of that height and width."""
-        vae = self.pipe.vae
-        chunks = torch.split(latents.permute(1, 0, 2, 3) / vae.config.scaling_factor, CHUNK)
-        clip = []
-        for number, chunk in enumerate(chunks, start=1):
-            frames = vae.decode(chunk.to(vae.dtype)).sample
-            if frames.shape[-2:] != size:
-                frames = nn.functional.interpolate(frames.float(), size=size, mode="bicubic")
-            clip.append(pipes.pixels(frames))
-            step(done + number, done + len(chunks), clip[-1][0])
-        return np.concatenate(clip)
 
 
 def travel(prompt: str, frames: int) -> str | dict[int, str]:

@@ -119,6 +119,17 @@ class Place:
             if not self._step_down():  # outside the except block: its traceback holds on to tensors
                 raise OutOfMemory(SHORT)
 
+    def leave(self) -> None:
+        """Makes room for another pipeline; on lower rungs there is nothing that stays on the device."""
+        if self.rung == "whole" and self.machine.kind != "cpu":
+            self.pipe.to("cpu")
+            empty(self.machine.kind)
+
+    def enter(self) -> None:
+        """Takes its room again."""
+        if self.rung == "whole" and self.machine.kind != "cpu":
+            self.pipe.to(self.device)
+
     def _step_down(self) -> bool:
         """Takes the next rung, if this device has one, and remembers it."""
         place = RUNGS.index(self.rung) + 1

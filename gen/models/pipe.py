@@ -16,6 +16,7 @@ import diffusers
 import numpy as np
 import torch
 import transformers
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -44,10 +45,10 @@ def assemble(
     Raises EngineError naming the part's folder or file that is wrong or missing.
     """
     quiet()
-    index = _json(folder / "model_index.json")
+    named = index(folder)
     parts = dict(given or {})
     for name in signature(kind.__init__).parameters:
-        entry = index.get(name)
+        entry = named.get(name)
         if name in parts or not isinstance(entry, list) or entry[0] is None:
             continue
         parts[name] = part(folder / name, *entry, dtype=(dtypes or {}).get(name, dtype))
@@ -57,6 +58,16 @@ def assemble(
         raise wrong(folder, error) from error
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+def index(folder: Path) -> Mapping[str, Any]:
+    """The parts that a pipeline's folder says it has. Raises EngineError."""
+    return _json(folder / "model_index.json")
+
+
+def fitting(kind: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `given` that a pipeline of class `kind` has a place for."""
+    return {name: value for name, value in given.items() if name in signature(kind.__init__).parameters}
 
 
 def quiet() -> None:
@@ -144,20 +155,35 @@ def wrong(place: Path, error: Exception) -> EngineError:
     return EngineError("{file} could not be loaded: {fault}", file=_short(place), fault=fault)
 
 
-def call(pipe: Any, step: OnStep, total: int, **arguments: Any) -> Any:
-    """What `pipe` makes of `arguments`; `step` hears of each step, of so many in `total`, and may raise."""
+def call(pipe: Any, step: OnStep, total: int, *, last: int | None = None, **arguments: Any) -> Any:
+    """What `pipe` makes of `arguments`; `step` hears of each step, up to `last` of `total`, and may raise."""
     if unknown := arguments.keys() - signature(pipe.__call__).parameters.keys():
         raise TypeError(f"{type(pipe).__name__} takes no {sorted(unknown)}")  # some would swallow them
     done = 0
 
     def ended(pipe: Any, index: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
         nonlocal done
-        done = min(done + 1, total)
+        done = min(done + 1, total if last is None else last)
         step(done, total, None)
         return values
 
     with released(pipe):
         return pipe(**arguments, callback_on_step_end=ended)
+
+
+def clip(pipe: Any, step: OnStep, steps: int, **arguments: Any) -> Pixels:
+    """The frames of a pipeline whose decoder takes the clip as a whole: its work is one step more."""
+    total, done = steps + 1, 0
+
+    def denoised(now: int, *_: Any) -> None:
+        nonlocal done
+        step(done := now, total, None)
+
+    with watched(pipe.vae.decoder, lambda: step(done, total, None)):
+        video = call(pipe, denoised, total, last=steps, **arguments, output_type="pt").frames
+    frames = pixels(video[0], low=0.0)
+    step(total, total, frames[len(frames) // 2])
+    return frames
 
 
 @contextlib.contextmanager
@@ -186,6 +212,30 @@ def dice(seed: int) -> torch.Generator:
 
 
 @torch.no_grad()
+def decode(
+    latents: Tensor,
+    run: Callable[[Tensor], Tensor],
+    step: OnStep,
+    *,
+    done: int,
+    chunk: int,
+    size: tuple[int, int],
+) -> Pixels:
+    """frames × channels × … of latents as frames of that height and width, `chunk` of them at a time.
+
+    `step` goes on from `done`, once for each chunk, with its first frame as the preview.
+    """
+    chunks, clip = torch.split(latents, chunk), []
+    for number, each in enumerate(chunks, start=1):
+        frames = run(each)
+        if frames.shape[-2:] != size:
+            frames = nn.functional.interpolate(frames.float(), size=size, mode="bicubic")
+        clip.append(pixels(frames))
+        step(done + number, done + len(chunks), clip[-1][0])
+    return np.concatenate(clip)
+
+
+@torch.no_grad()
 def pixels(frames: Tensor, *, low: float = -1.0) -> Pixels:
     """frames × 3 × height × width from `low` to 1, as bytes, frames × height × width × 3.
 
@@ -207,11 +257,9 @@ def cover(picture: Pixels, width: int, height: int) -> Pixels:
     return np.ascontiguousarray(whole[top : top + height, left : left + width])
 
 
-def pictures(given: Sequence[Pixels], width: int, height: int) -> list[Any]:
-    """The pictures as the pipelines take them: PIL images of the clip's size."""
-    from PIL import Image
-
-    return [Image.fromarray(cover(picture, width, height)) for picture in given]
+def images(pictures: Sequence[Pixels], width: int, height: int) -> list[Image.Image]:
+    """The pictures as the pipelines take them, of the clip's size."""
+    return [Image.fromarray(cover(picture, width, height)) for picture in pictures]
 
 
 class Prompts:

@@ -1,0 +1,85 @@
+"""Text to picture to clip: any text-to-image model of Stable Diffusion's family, then Stable Video Diffusion.
+
+Weights of a recipe: `text` (the first model's folder) and `base` (the second's). Options: those of `svd`, and
+`text_steps` and `text_guidance` of the first; `scheduler` and `scheduler_args` are the first's too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import diffusers
+import numpy as np
+
+from gen.errors import EngineError
+from gen.models import pipe as pipes
+from gen.models import svd, weights
+from gen.models.device import Place, look
+
+if TYPE_CHECKING:
+    from gen.job import Request
+    from gen.models import OnStep, Pixels
+    from gen.recipe import Recipe
+
+KINDS = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
+
+
+class Model:
+    """Two models, of which one at a time is on a device that has not room for both."""
+
+    def __init__(self, recipe: Recipe, *, device: str, cache: Path) -> None:
+        self.recipe = recipe
+        self.second = svd.Model(recipe, device=device, cache=cache)
+        self.second.place.leave()
+        self.first = self._first(device, cache)
+        self.place = Place(self.first, device, memory=0.0, notes=cache, name=f"{recipe.name}-text")
+        self.place.leave()
+
+    def frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
+        """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError."""
+        steps = int(self.recipe.options.get("text_steps", 20))
+        picture = self.place.run(lambda: self._picture(request, steps, step))
+        self.place.leave()
+        self.second.place.enter()
+
+        def later(done: int, total: int, frame: Pixels | None) -> None:
+            step(steps + done, steps + total, frame)
+
+        try:
+            return self.second.frames(request, [picture], later)
+        finally:
+            self.second.place.leave()
+
+    def _first(self, device: str, cache: Path) -> Any:
+        folder = weights.find(self.recipe.weights["text"], cache)
+        name = pipes.index(folder).get("_class_name")
+        if name not in KINDS:
+            raise EngineError("{folder} is no text-to-image model of a known kind.", folder=folder.name)
+        given = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
+        kind = getattr(diffusers, name)
+        made = pipes.assemble(kind, folder, dtype=look(device).half, given=pipes.fitting(kind, given))
+        pipes.schedule(made, self.recipe.options)
+        return made
+
+    def _picture(self, request: Request, steps: int, step: OnStep) -> Pixels:
+        """Height × width × 3: what the prompt shows, and the clip's first preview."""
+        self.place.enter()
+        chunk = int(self.recipe.options.get("chunk", 4))
+        total = steps + request.steps + -(-request.frames // chunk)
+        made = pipes.call(
+            self.first, step, total,
+            last=steps,
+            prompt=request.prompt,
+            negative_prompt=request.negative,
+            height=request.height,
+            width=request.width,
+            num_inference_steps=steps,
+            guidance_scale=float(self.recipe.options.get("text_guidance", 7.5)),
+            generator=pipes.dice(request.seed),
+            output_type="pt",
+        ).images  # fmt: skip
+        picture: Pixels = np.ascontiguousarray(pipes.pixels(made, low=0.0)[0])
+        step(steps, total, picture)
+        return picture
