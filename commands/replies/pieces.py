@@ -1,0 +1,166 @@
+"""What messages are put together from: names, facts, times, links and buttons of one job."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from discord.ui import Button
+
+from commands import buttons
+from commands.buttons import button
+from commands.words import fit, plain, quote, say
+from gen.errors import Refused, ZoetropeError
+from gen.job import Job, State, Task
+from gen.ports import Step
+from gen.prompt import Ask, parse
+from gen.recipe import Recipe
+
+#: The reaction that rolls a clip again, and the others that mean the same.
+REROLL = "\N{CLOCKWISE RIGHTWARDS AND LEFTWARDS OPEN CIRCLE ARROWS}"
+REROLLS = frozenset({REROLL, "\N{ANTICLOCKWISE DOWNWARDS AND UPWARDS OPEN CIRCLE ARROWS}"})
+#: The reaction that cancels or deletes.
+DROP = "\N{CROSS MARK}"
+
+#: Promised times are rounded up to these seconds, so that a message is not edited for every flutter, and lie
+#: so much later than expected, so that none has passed before the next edit.
+GRAIN = 5
+LAG = 3
+#: Cells of a progress bar.
+CELLS = 10
+
+
+def title(job: Job, most: int = 400) -> str:
+    """The prompt in bold; where there is none, what is done."""
+    return f"**{quote(name(job, job.asker.locale), most)}**"
+
+
+def name(job: Job, locale: str) -> str:
+    """The prompt, or what is done where there is none; not yet safe to show."""
+    if words := plain(job.request.prompt):
+        return words
+    if job.request.task is Task.INTERP:
+        return say(locale, "One picture into the other")
+    return say(locale, "A picture in motion")
+
+
+def head(job: Job) -> str:
+    return f"{title(job)} · <@{job.asker.user}>"
+
+
+def small(locale: str, *parts: str) -> str:
+    """One line in small print."""
+    del locale  # some languages will want another dot between
+    return "-# " + " · ".join(part for part in parts if part)
+
+
+def seed(job: Job) -> str:
+    return say(job.asker.locale, "seed {seed}", seed=f"`{job.request.seed}`")
+
+
+def number(job: Job) -> str:
+    return say(job.asker.locale, "id {id}", id=f"`{job.id}`")
+
+
+def took(job: Job) -> str:
+    if job.clip is None:
+        return ""
+    return say(job.asker.locale, "made in {time}", time=time(job.asker.locale, job.clip.took))
+
+
+def time(locale: str, seconds: float) -> str:
+    if seconds < 90:
+        return say(locale, "{seconds} s", seconds=f"{seconds:.1f}" if seconds < 10 else round(seconds))
+    return say(locale, "{minutes} min", minutes=f"{seconds / 60:.1f}")
+
+
+def facts(job: Job) -> list[str]:
+    """Seed, model, size, length."""
+    locale = job.asker.locale
+    facts = [seed(job), job.request.recipe]
+    if clip := job.clip:
+        facts.append(f"{clip.width} × {clip.height}")
+        facts.append(say(locale, "{seconds} s", seconds=f"{round(clip.seconds, 2):g}"))
+        facts.append(say(locale, "{fps} fps", fps=clip.fps))
+    return facts
+
+
+def without(locale: str, idle: Sequence[str]) -> list[str]:
+    return [small(locale, say(locale, "no effect here: {idle}", idle=", ".join(idle)))] if idle else []
+
+
+def at(moment: float) -> str:
+    """A time that ticks by itself."""
+    return f"<t:{math.ceil((moment + LAG) / GRAIN) * GRAIN}:R>"
+
+
+def doing(locale: str, step: Step | None) -> str:
+    """The engine's real progress, in words and as a bar."""
+    if step is None:
+        return say(locale, "Starting")
+    done, total = min(step.done, step.total), step.total
+    if step.stage == "making" and total:
+        filled = done * CELLS // total
+        bar = "▰" * filled + "▱" * (CELLS - filled)
+        return say(locale, "{bar} step {done} of {total}", bar=f"`{bar}`", done=done, total=total)
+    if step.stage == "fetching":
+        if total:
+            return say(locale, "Fetching the model, {percent} %", percent=done * 100 // total)
+        return say(locale, "Fetching the model")
+    words = {
+        "loading": say(locale, "Loading the model"),
+        "making": say(locale, "Making"),
+        "encoding": say(locale, "Encoding"),
+    }
+    return words.get(step.stage) or say(locale, "At work")
+
+
+def asked(job: Job) -> Ask:
+    """What was typed, read again."""
+    try:
+        return parse(job.words)
+    except Refused:  # typed under an older grammar
+        return Ask(prompt=job.request.prompt)
+
+
+def idle(job: Job, recipes: Mapping[str, Recipe]) -> list[str]:
+    """What was asked for and has no effect with the job's recipe: flags, and perhaps the prompt's words."""
+    recipe = recipes.get(job.request.recipe)
+    if recipe is None:
+        return []
+    ask = asked(job)
+    flags = [f"-{flag}" for flag in recipe.unused(ask)]
+    return [say(job.asker.locale, "the prompt"), *flags] if ask.prompt and not recipe.prompted else flags
+
+
+def link(job: Job) -> str | None:
+    """Where the job's clip is, or its ticket while it has none."""
+    message = job.message if job.state is State.POSTED else job.ticket
+    if message is None:
+        return None
+    guild = "@me" if job.asker.private or not job.asker.guild else job.asker.guild
+    return f"https://discord.com/channels/{guild}/{job.asker.channel}/{message}"
+
+
+def refused(error: ZoetropeError, locale: str) -> str:
+    """What happened and the way out."""
+    shown = {
+        name: quote(value, 400) if isinstance(value, str) else value for name, value in error.values.items()
+    }
+    return fit(say(locale, error.template, **shown))
+
+
+def reroll_button(job: Job, label: str | None = None) -> Button[Any]:
+    """Rolls the clip again."""
+    return button(buttons.REROLL, job.id, label or say(job.asker.locale, "Reroll"), REROLL)
+
+
+def cancel_button(job: Job) -> Button[Any]:
+    """Takes the job out of the line, or stops it."""
+    return button(buttons.CANCEL, job.id, say(job.asker.locale, "Cancel"), DROP)
+
+
+def delete_button(job: Job) -> Button[Any]:
+    """Deletes the clip's message."""
+    return button(buttons.DELETE, job.id, say(job.asker.locale, "Delete"), DROP)
