@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 import discord
 
 from bot.post import Post
+from commands.replies import REROLL
 from gen.job import ENDED, Job, State
 from gen.ports import Ledger, Step
 from gen.studio import Place
@@ -27,8 +29,13 @@ PACE = 3.0
 #: Discord's answer when a message more than an hour old was edited too often, and the pause it asks for.
 TOO_MANY_OLD_EDITS = 30046
 OLD_PAUSE = 300.0
-#: Tries to write a ticket's last words before they are left unsaid.
+#: Tries to write a ticket's last words before they are left unsaid, and to put a clip's reaction on.
 TRIES = 5
+REACTIONS = 3
+#: Waits, in seconds, before further tries to send a ticket the way it was asked for: it fills “thinking”.
+AGAIN = (1.0, 3.0, 9.0)
+#: A line of so many clips is played through anew for each new ticket; a longer one once a LOOK for all.
+SHORT = 100
 
 
 @dataclass
@@ -41,6 +48,7 @@ class Ticket:
     due: float = 0.0  # not edited before then, by the monotonic clock
     busy: bool = False  # a request for it is under way
     tries: int = 0
+    reacted: bool = False  # the clip has its reaction
 
 
 class Board:
@@ -53,6 +61,7 @@ class Board:
         places: Callable[[], list[Place]],
         draw: Draw,
         *,
+        again: Sequence[float] = AGAIN,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.post = post
@@ -60,6 +69,9 @@ class Board:
         self.places = places
         self.draw = draw
         self.tickets: dict[str, Ticket] = {}
+        self.again = again
+        self._line: dict[str, Place] = {}  # by job, as of a moment ago
+        self._played = -LOOK  # that moment
         self._monotonic = monotonic
         self._changed = asyncio.Event()
         self._channels: set[int] = set()  # with a request under way
@@ -68,24 +80,47 @@ class Board:
         """Sends a new job's ticket by `send`, which answers with the message's id, and keeps it true."""
         ticket = self.tickets.setdefault(job.id, Ticket(job))
         ticket.busy = True
-        place = next((place for place in self.places() if place.job.id == job.id), None)
-        text, view = self.draw(ticket.job, place)
+        text, view = self.draw(ticket.job, self._place(job))
         try:
-            await self._opened(ticket, await send(text, view), text)
-        except (discord.HTTPException, aiohttp.ClientError) as error:
-            log.warning("job %s: its ticket was not sent (%s); it is sent again", job.id, error)
+            await self._opened(ticket, await self._persist(job, partial(send, text, view)), text)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            log.warning("job %s: its ticket was not sent (%s); it is sent anew", job.id, error)
         finally:
             ticket.busy = False
+
+    async def _persist(self, job: Job, send: Callable[[], Awaitable[int]]) -> int:
+        """Sends until Discord takes it or says that it never will; sent twice, a ticket is one message."""
+        for wait in self.again:
+            try:
+                return await send()
+            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+                if isinstance(error, discord.HTTPException) and 400 <= error.status < 429:
+                    raise
+                log.info("job %s: its ticket is not sent yet: %s", job.id, error)
+            await asyncio.sleep(wait)
+        return await send()
+
+    def _place(self, job: Job) -> Place | None:
+        """Where a new job stands. In a long line, many that come at once are told a moment later."""
+        if len(self._line) < SHORT or self._monotonic() - self._played >= LOOK:
+            self._play()
+        return self._line.get(job.id)
+
+    def _play(self) -> None:
+        self._line = {place.job.id: place for place in self.places()}
+        self._played = self._monotonic()
 
     def show(self, job: Job, step: Step | None = None) -> None:
         """Remembers where `job` stands; the ticket follows at its own pace, with the steps of then."""
         del step
         ticket = self.tickets.get(job.id)
+        if ticket is None and job.state is State.POSTED:
+            ticket = self.tickets[job.id] = Ticket(job)  # for the clip's reaction
         if ticket is None:
             return
         ticket.job = job
         if job.state in ENDED:
-            ticket.due = 0.0
+            ticket.due, ticket.tries = 0.0, 0
             self._changed.set()
 
     def adopt(self, jobs: Iterable[Job]) -> None:
@@ -111,11 +146,12 @@ class Board:
         due = [ticket for ticket in self.tickets.values() if not ticket.busy and ticket.due <= now]
         if not due:
             return
-        places = {place.job.id: place for place in self.places()}
+        if now - self._played >= LOOK:
+            self._play()
         for ticket in sorted(due, key=_urgency):
             if ticket.job.asker.channel in self._channels:
                 continue
-            text, view = self.draw(ticket.job, places.get(ticket.job.id))
+            text, view = self.draw(ticket.job, self._line.get(ticket.job.id))
             if text == ticket.shown and ticket.job.state not in ENDED:
                 continue
             ticket.busy = True
@@ -126,8 +162,8 @@ class Board:
         channel = ticket.job.asker.channel
         try:
             await self._bring(ticket, text, view)
-        except discord.NotFound:
-            del self.tickets[ticket.job.id]  # someone deleted the ticket: the job goes on without
+        except discord.NotFound:  # someone deleted the ticket: the job goes on without
+            await self._close(ticket)
         except discord.HTTPException as error:
             self._put_off(ticket, OLD_PAUSE if error.code == TOO_MANY_OLD_EDITS else PACE)
         except (aiohttp.ClientError, OSError):
@@ -140,20 +176,36 @@ class Board:
     async def _bring(self, ticket: Ticket, text: str, view: discord.ui.View) -> None:
         """Makes the message say `text`: sent, edited or, once the clip is there, taken away."""
         job = ticket.job
-        if ticket.message is None:
-            if job.state is State.POSTED:
-                del self.tickets[job.id]
-                return
+        if job.state is State.POSTED:
+            await self._react(ticket)
+            if ticket.message is not None:
+                await self.post.delete(job.asker.channel, ticket.message)
+        elif ticket.message is None:
             await self._opened(ticket, await self.post.ticket(job, text, view), text)
-        elif job.state is State.POSTED:
-            await self.post.delete(job.asker.channel, ticket.message)
         else:
             await self.post.edit(job.asker.channel, ticket.message, text, view)
             ticket.shown = text
         ticket.due = self._monotonic() + PACE
         if job.state in ENDED and ticket.job is job:
-            del self.tickets[job.id]
-            await self.ledger.ticket(job.id, None)
+            await self._close(ticket)
+
+    async def _react(self, ticket: Ticket) -> None:
+        """Puts the reaction that rolls again under the clip. Until the ticket is gone it is done again after
+        a death: a second time changes nothing."""
+        job = ticket.job
+        if ticket.reacted or job.message is None or ticket.tries >= REACTIONS:
+            return
+        try:
+            await self.post.react(job.asker.channel, job.message, REROLL)
+        except (discord.Forbidden, discord.NotFound) as error:
+            log.info("job %s: its clip takes no reaction: %s", job.id, error)  # the button is there
+        ticket.reacted = True
+
+    async def _close(self, ticket: Ticket) -> None:
+        """Nothing is to be said of the job any more."""
+        self.tickets.pop(ticket.job.id, None)
+        if ticket.job.state in ENDED:
+            await self.ledger.ticket(ticket.job.id, None)
 
     async def _opened(self, ticket: Ticket, message: int, text: str) -> None:
         ticket.message, ticket.shown = message, text
@@ -162,7 +214,7 @@ class Board:
 
     def _put_off(self, ticket: Ticket, wait: float) -> None:
         ticket.tries += 1
-        ticket.due = self._monotonic() + wait * ticket.tries
+        ticket.due = self._monotonic() + wait * min(ticket.tries, TRIES)
         if ticket.job.state in ENDED and ticket.tries >= TRIES:
             log.warning("job %s: its ticket could not be brought up to date", ticket.job.id)
             del self.tickets[ticket.job.id]

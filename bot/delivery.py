@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,20 +15,24 @@ import discord
 from bot.board import Board
 from bot.post import Post
 from commands import replies
-from gen.errors import EngineError, Undeliverable, Unreachable
-from gen.job import Job, State
+from gen.errors import EngineDied, EngineError, Undeliverable, Unreachable
+from gen.job import Clip, Job, State
 from gen.ports import Darkroom, Step
 from gen.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
-#: Discord's codes: the file is too large; the channel is gone or closed to us.
+#: Discord's codes: the file is too large; the channel or its server is gone, or closed to us, or it is of
+#: direct messages that their owner does not take.
 TOO_LARGE = 40005
-CLOSED = frozenset({10003, 50001, 50013})
+CLOSED = frozenset({10003, 10004, 50001, 50007, 50013, 160005})
 #: What a clip must shrink to, as a part of its size, when Discord takes less than it promised.
 SHRINK = 0.7
 #: How often a clip is made smaller before it is kept instead.
-SHRINKS = 4
+SHRINKS = 5
+#: Bytes that every channel takes: what a larger clip shrinks to first.
+USUAL_LIMIT = 10 * 2**20
+TOO_SMALL_A_DOOR = "The clip does not get small enough for this channel; it is kept in /history."
 
 
 class Delivery:
@@ -54,61 +59,84 @@ class Delivery:
     async def post(self, job: Job) -> int:
         """The id of the clip's message, looked for before it is sent unless it cannot be there yet.
 
+        Its reaction is the board's to add: a busy channel may take seconds for that, and the clip is there.
         Raises Undeliverable, or Unreachable when no other try can help.
         """
         looked_for = job.id not in self._fresh
         self._fresh.discard(job.id)
         try:
-            return await self._into(job, looked_for)
-        except discord.Forbidden as error:
-            return await self._to_owner(job, error)
-        except discord.NotFound as error:
-            if error.code != 10003:
-                raise Undeliverable("Discord did not take the clip: {fault}.", fault=error.text) from error
-            return await self._to_owner(job, error)
+            return await self._anywhere(job, looked_for)
         except FileNotFoundError as error:
             raise Unreachable("The clip's file is no longer there.") from error
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
-            raise Undeliverable("Discord did not take the clip: {fault}.", fault=str(error)) from error
+            raise Undeliverable("Discord did not take the clip: {fault}.", fault=_fault(error)) from error
+
+    async def _anywhere(self, job: Job, looked_for: bool) -> int:
+        """Posts into the job's channel or, where that is gone or closed, to its owner."""
+        try:
+            return await self._into(job, looked_for)
+        except discord.HTTPException as error:
+            if error.code not in CLOSED:
+                raise
+            log.warning("job %s: channel %s is closed to the bot: %s", job.id, job.asker.channel, error)
+        return await self._to_owner(job)
 
     async def _into(self, job: Job, looked_for: bool) -> int:
         """Posts into the job's channel."""
-        channel = self._post.channel(job.asker.channel)
         found = await self._post.find(job, _is_clip) if looked_for else None
-        message = found or (await self._send(job, channel)).id
-        await self._react(channel.get_partial_message(message))
-        return message
+        return found or (await self._send(job, self._post.channel(job.asker.channel))).id
 
-    async def _to_owner(self, job: Job, error: discord.HTTPException) -> int:
-        """One try by direct message, when the channel is gone or closed."""
-        log.warning("job %s: channel %s is closed to the bot: %s", job.id, job.asker.channel, error)
+    async def _to_owner(self, job: Job) -> int:
+        """One try by direct message."""
         try:
-            door = await self._post.client.fetch_user(job.asker.user)
-            channel = await door.create_dm()
+            if job.asker.private:
+                raise Unreachable("Your direct messages are closed to me; the clip is kept in /history.")
+            channel = await self._post.client.create_dm(discord.Object(job.asker.user))
             there = replace(job, asker=replace(job.asker, channel=channel.id, private=True))
-            return await self._into(there, True)
-        except (discord.Forbidden, discord.NotFound) as closed:
+            message = await self._into(there, True)
+        except discord.Forbidden as closed:
             raise Unreachable(
                 "The channel is closed to me, and so are your direct messages; the clip is kept in /history."
             ) from closed
+        with suppress(discord.HTTPException, aiohttp.ClientError):  # the button is there all the same
+            await self._post.react(channel.id, message, replies.REROLL)
+        return message
 
     async def _send(self, job: Job, channel: discord.PartialMessageable) -> discord.Message:
         """The clip's message; a clip that is too large is made smaller, more than once if need be."""
         clip = job.clip
         if clip is None:
             raise ValueError(f"job {job.id} has no clip")
+        try:
+            return await self._upload(job, channel)
+        except discord.HTTPException as error:
+            if not _too_large(error):
+                raise
+        size = clip.size
         for _ in range(SHRINKS):
+            log.info("job %s: %d bytes are too many for channel %s", job.id, size, job.asker.channel)
+            size = int(min(size * SHRINK, USUAL_LIMIT))
             try:
-                return await self._upload(replace(job, clip=clip), channel)
+                return await self._smaller(job, clip, size, channel)
             except discord.HTTPException as error:
-                if error.status != 413 and error.code != TOO_LARGE:
+                if not _too_large(error):
                     raise
-                log.info("job %s: %d bytes are too many for channel %s", job.id, clip.size, job.asker.channel)
-            try:
-                clip = await self.darkroom.fit(clip, int(clip.size * SHRINK))
-            except EngineError as error:
-                raise Undeliverable("The clip does not get small enough for this channel.") from error
-        raise Undeliverable("The clip does not get small enough for this channel.")
+        raise Unreachable(TOO_SMALL_A_DOOR)
+
+    async def _smaller(
+        self, job: Job, clip: Clip, size: int, channel: discord.PartialMessageable
+    ) -> discord.Message:
+        """The message of the clip in at most `size` bytes; the smaller file is for this try alone."""
+        try:
+            smaller = await self.darkroom.fit(clip, size)
+        except EngineDied as error:
+            raise Undeliverable("The clip could not be made smaller yet.") from error
+        except EngineError as error:
+            raise Unreachable(TOO_SMALL_A_DOOR) from error
+        try:
+            return await self._upload(replace(job, clip=smaller), channel)
+        finally:
+            (self.clips / smaller.file).unlink(missing_ok=True)
 
     async def _upload(self, job: Job, channel: discord.PartialMessageable) -> discord.Message:
         text, view = replies.card(job, idle=replies.idle(job, self.recipes))
@@ -125,14 +153,15 @@ class Delivery:
         finally:
             file.close()
 
-    async def _react(self, message: discord.PartialMessage) -> None:
-        try:
-            await message.add_reaction(replies.REROLL)
-        except (discord.HTTPException, aiohttp.ClientError) as error:
-            log.info(
-                "message %s takes no reaction: %s", message.id, error
-            )  # the button is there all the same
+
+def _too_large(error: discord.HTTPException) -> bool:
+    return error.status == 413 or error.code == TOO_LARGE
 
 
 def _is_clip(message: discord.Message) -> bool:
     return bool(message.attachments)
+
+
+def _fault(error: Exception) -> str:
+    """What went wrong, in words; a cut connection has none of its own."""
+    return (getattr(error, "text", "") or str(error) or type(error).__name__).rstrip(".")

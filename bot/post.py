@@ -41,6 +41,10 @@ class Post:
         """Makes a message say `text`."""
         await self.channel(channel).get_partial_message(message).edit(content=text, view=view)
 
+    async def react(self, channel: int, message: int, emoji: str) -> None:
+        """Puts a reaction under a message; the second time changes nothing."""
+        await self.channel(channel).get_partial_message(message).add_reaction(emoji)
+
     async def delete(self, channel: int, message: int) -> None:
         """Takes a message away."""
         await self.channel(channel).get_partial_message(message).delete()
