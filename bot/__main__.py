@@ -22,6 +22,7 @@ from bot.client import Client, direct
 from bot.delivery import Delivery
 from bot.desk import Desk
 from bot.post import Post
+from bot.preflight import Preflight
 from bot.settings import Settings, load
 from commands import replies
 from commands.house import House
@@ -33,6 +34,7 @@ from gen.errors import EngineError, Misconfigured
 from gen.host import Host, Patience
 from gen.job import Job
 from gen.queue import Queue
+from gen.shelf import Shelf
 from gen.studio import Place, Studio
 from gen.worker import Worker
 
@@ -79,7 +81,9 @@ async def serve(settings: Settings) -> None:
             courier=courier,
             ledger=ledger,
             darkroom=darkroom,
+            shelf=Shelf(settings.data),
             chance=random.SystemRandom(),
+            preflight=Preflight(settings.data, room=settings.files.room, refuse=settings.words.refuse),
         )
         register(client, client.tree, House(studio, board, Desk(client, session, settings)))
 

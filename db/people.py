@@ -67,6 +67,11 @@ class People:
         now = self._clock()
         return await self._store.write(lambda connection: _favourite(connection, user, job_id, on, now))
 
+    async def keeps(self, user: int, job_id: str) -> bool:
+        """Whether the job is among the user's favourites."""
+        mine = select(Favourite.since).where(Favourite.user_id == user, Favourite.job_id == job_id)
+        return await self._store.read(lambda connection: connection.scalar(mine) is not None)
+
     async def preferences(self, user: int) -> Plain:
         """What the user prefers; empty when nothing was chosen."""
         return await self._store.read(lambda connection: _chosen(connection, User, user))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gen.job import Clip, Job, Picture, Request
+from gen.job import Clip, Job, Picture, Request, State
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,18 @@ class Darkroom(Protocol):
         ...
 
 
+class People(Protocol):
+    """What people chose and keep, durable when the call returns."""
+
+    async def favourite(self, user: int, job_id: str, on: bool) -> bool:
+        """Keeps a job among the user's favourites, or no longer; False when there is no such job."""
+        ...
+
+    async def keeps(self, user: int, job_id: str) -> bool:
+        """Whether the job is among the user's favourites."""
+        ...
+
+
 class Ledger(Protocol):
     """Every change of a job, durable when the call returns."""
 
@@ -73,8 +85,29 @@ class Ledger(Protocol):
         """Ended jobs whose ticket was not brought to its end, oldest first."""
         ...
 
-    async def history(self, user: int, *, limit: int = 10, before: float | None = None) -> Sequence[Job]:
-        """A user's jobs, newest first."""
+    async def history(
+        self,
+        user: int,
+        *,
+        limit: int = 10,
+        before: float | Job | None = None,
+        words: str = "",
+        favourites: bool = False,
+    ) -> Sequence[Job]:
+        """A user's jobs, newest first: before a time or a job, with all these words, or only favourites."""
+        ...
+
+    async def children(self, job_id: str) -> Sequence[Job]:
+        """The jobs that were rolled or remixed from that one, oldest first."""
+        ...
+
+    async def counts(self, user: int, since: float = 0.0) -> dict[State, int]:
+        """How many jobs a user asked for since then, by the state they are in."""
+        ...
+
+    @property
+    def people(self) -> People:
+        """What people chose and keep."""
         ...
 
     async def pace(self) -> dict[str, tuple[float, int]]:

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gen.courier import Courier
 from gen.errors import EngineDied, NotAllowed, NotFound
@@ -16,7 +17,11 @@ from gen.ports import Darkroom, Ledger, Step
 from gen.prompt import SEEDS, Ask, parse
 from gen.queue import Queue
 from gen.recipe import PICTURES, Recipe, pick
+from gen.shelf import Shelf
 from gen.worker import LIVES, Worker
+
+#: Judges a prompt, and the pictures that an earlier job kept, before anything is done. Raises Refused.
+Preflight = Callable[[str, Sequence[str]], None]
 
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: none is taken for another
 
@@ -53,7 +58,9 @@ class Studio:
         courier: Courier,
         ledger: Ledger,
         darkroom: Darkroom,
+        shelf: Shelf,
         chance: random.Random,
+        preflight: Preflight = lambda prompt, pictures: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.recipes = recipes
@@ -63,8 +70,11 @@ class Studio:
         self.courier = courier
         self.ledger = ledger
         self.darkroom = darkroom
+        self.shelf = shelf
         self.chance = chance
+        self.preflight = preflight
         self.now = now
+        self.since = now()
 
     @property
     def pace(self) -> Pace:
@@ -73,11 +83,17 @@ class Studio:
 
     # --- asking for clips
 
-    def read(self, task: Task, text: str, options: Mapping[str, object], asker: Asker) -> tuple[Recipe, Ask]:
-        """What is asked, judged without any waiting: grammar, model, ranges, the asker's seat in the line."""
+    def read(
+        self, task: Task, text: str, options: Mapping[str, object], asker: Asker, *, model: str | None = None
+    ) -> tuple[Recipe, Ask]:
+        """What is asked, judged without any waiting: grammar, model, ranges, the asker's seat in the line.
+
+        `model` is meant where the text names none; without it, the task's default.
+        """
         ask = parse(text).over(options)
-        recipe = pick(self.recipes, task, ask.model or self.defaults[task])
+        recipe = pick(self.recipes, task, ask.model or model or self.defaults[task])
         recipe.request(ask, [_UNSEEN] * PICTURES[task], 0)
+        self.preflight(ask.prompt, ())
         self.worker.breaker.admit(recipe.name)
         self.queue.can_take(asker.user, asker.guild, asker.tier)
         return recipe, ask
@@ -107,6 +123,19 @@ class Studio:
         words = str(replace(parse(parent.words), seed=None))
         with self.queue.take(asker.user, asker.guild, asker.tier):
             job = await self._write(request, words, asker, parent.id)
+        self.queue.put(job)
+        return job
+
+    async def remix(self, job_id: str, text: str, asker: Asker) -> Job:
+        """Another text with the same pictures, by the same model unless the text names one; a child of that
+        job. Raises Refused."""
+        parent = await self.find(job_id)
+        old = parent.request
+        recipe, ask = self.read(old.task, text, {}, asker, model=old.recipe)
+        with self.queue.take(asker.user, asker.guild, asker.tier):
+            pictures = [await asyncio.to_thread(self.shelf.picture, name) for name in old.images]
+            request = recipe.request(ask, pictures, self.chance.randrange(SEEDS))
+            job = await self._write(request, str(ask), asker, parent.id)
         self.queue.put(job)
         return job
 
@@ -147,9 +176,43 @@ class Studio:
         """The job whose clip or ticket that message shows."""
         return await self.ledger.by_message(message)
 
-    async def history(self, user: int, *, limit: int = 10, before: float | None = None) -> Sequence[Job]:
-        """A user's jobs, newest first."""
-        return await self.ledger.history(user, limit=limit, before=before)
+    async def history(
+        self,
+        user: int,
+        *,
+        limit: int = 10,
+        before: float | Job | None = None,
+        words: str = "",
+        favourites: bool = False,
+    ) -> Sequence[Job]:
+        """A user's jobs, newest first: before a time or a job, with all these words, or only favourites."""
+        return await self.ledger.history(user, limit=limit, before=before, words=words, favourites=favourites)
+
+    async def children(self, job_id: str) -> Sequence[Job]:
+        """The jobs that were rolled or remixed from that one, oldest first."""
+        return await self.ledger.children(job_id)
+
+    async def counts(self, user: int) -> Mapping[State, int]:
+        """How many jobs a user ever asked for, by what became of them."""
+        return await self.ledger.counts(user)
+
+    async def keep(self, user: int, job_id: str, on: bool | None = None) -> bool:
+        """Puts a job among the user's favourites or takes it away; None turns it over. Whether it now is one.
+
+        Raises NotFound.
+        """
+        wanted = not await self.ledger.people.keeps(user, job_id) if on is None else on
+        if not await self.ledger.people.favourite(user, job_id, wanted):
+            raise NotFound("There is no clip {id} here.", id=job_id[:40])
+        return wanted
+
+    async def file(self, job: Job, limit: int) -> Path | None:
+        """The job's clip in at most `limit` bytes; None when its file is gone. Raises EngineError."""
+        if job.clip is None or (path := self.shelf.clip(job.clip)) is None:
+            return None
+        if job.clip.size <= limit:
+            return path
+        return self.shelf.clip(await self.darkroom.fit(job.clip, limit))
 
     # --- life
 

@@ -33,6 +33,9 @@ async def test_favourites(ledger: Ledger):
     kept = await ledger.history(ME, favourites=True)
     assert [one.id for one in kept] == ["job-00002", "job-00000"]  # whoever asked for them
     assert await ledger.history(YOU, favourites=True) == []
+    assert await people.keeps(ME, "job-00002")
+    assert not await people.keeps(ME, "job-00001")
+    assert not await people.keeps(YOU, "job-00002")
     assert await people.favourite(ME, "job-00002", False)
     assert [one.id for one in await ledger.history(ME, favourites=True, words="STAR")] == ["job-00000"]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from db.ledger import Ledger
 from gen.courier import Courier
@@ -20,6 +21,7 @@ from gen.job import Asker, Clip, Job, Picture, Request, State, Task
 from gen.ports import Progress, Step
 from gen.queue import Queue, Tier
 from gen.recipe import shipped
+from gen.shelf import Shelf
 from gen.studio import Studio, Upload
 from gen.worker import Worker
 
@@ -85,7 +87,7 @@ class Channel:
 class House:
     """Everything, as the bot wires it."""
 
-    def __init__(self, ledger: Ledger, tier: Tier, now: Callable[[], float]) -> None:
+    def __init__(self, ledger: Ledger, tier: Tier, now: Callable[[], float], data: Path = Path()) -> None:
         self.ledger = ledger
         self.engine, self.darkroom, self.channel = Hands(), Sizes(), Channel()
         self.queue = Queue({"everyone": tier})
@@ -98,6 +100,7 @@ class House:
             courier=Courier(self.worker.ended, self.channel, ledger, now=now),
             ledger=ledger,
             darkroom=self.darkroom,
+            shelf=Shelf(data),
             chance=random.Random(next(SEEDS)),
             now=now,
         )
@@ -202,6 +205,53 @@ async def test_a_reroll_is_the_same_with_another_seed(house: House) -> None:
 async def test_the_longest_request_can_be_rolled_again(house: House) -> None:
     parent = await house.animate("x" * 1500, negative="y" * 1500, seed=4_294_967_295)
     assert (await house.studio.reroll(parent.id, ANN)).request.prompt == "x" * 1500
+
+
+async def test_a_remix_says_something_else_with_the_same_picture(ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (320, 200)).save(tmp_path / "pictures" / "320x200.png")
+    house = House(ledger, Tier(waiting=3), lambda: 1000.0, tmp_path)
+    parent = await house.studio.submit(Task.IMAGE, "the sea -camera zoom in -seed 7", {}, [PHOTO], ANN)
+    child = await house.studio.remix(parent.id, "the sea -camera zoom out -seed 7", BOB)
+    assert (child.parent, child.asker, child.request.seed) == (parent.id, BOB, 7)
+    assert child.request == replace(parent.request, camera=("zoom out",))
+    assert await house.studio.children(parent.id) == [child]
+    with pytest.raises(BadRequest, match="-motion takes"):
+        await house.studio.remix(parent.id, "the sea -motion 9", BOB)
+    (tmp_path / "pictures" / "320x200.png").unlink()
+    with pytest.raises(BadRequest, match="no longer kept; send it again"):
+        await house.studio.remix(parent.id, "the sea", BOB)
+    assert len(house.queue) == 2
+
+
+async def test_a_remix_keeps_the_model_unless_it_names_another(house: House) -> None:
+    other = replace(RECIPES["testcard"], name="other")
+    house.studio.recipes = {**RECIPES, "other": other}
+    parent = await house.animate("a star -model other")
+    assert (await house.studio.remix(parent.id, "a moon", ANN)).request.recipe == "other"
+    assert (await house.studio.remix(parent.id, "a moon -model testcard", ANN)).request.recipe == "testcard"
+
+
+async def test_a_favourite_is_turned_on_and_off(house: House) -> None:
+    job = await house.animate("a star")
+    assert await house.studio.keep(2, job.id)
+    assert [one.id for one in await house.studio.history(2, favourites=True)] == [job.id]
+    assert not await house.studio.keep(2, job.id)
+    assert not await house.studio.keep(2, job.id, False)
+    with pytest.raises(NotFound):
+        await house.studio.keep(2, "nonesuch")
+
+
+async def test_a_clip_is_found_on_the_shelf_while_it_is_kept(ledger: Ledger, tmp_path: Path) -> None:
+    house = House(ledger, Tier(), lambda: 1000.0, tmp_path)
+    job = await house.animate("a star")
+    assert await house.studio.file(job, 10_000) is None
+    clip = Clip(file="x.mp4", width=64, height=64, frames=8, fps=8, size=3, took=4.0)
+    made = job.running(1001.0).made(clip)
+    assert await house.studio.file(made, 10_000) is None
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "x.mp4").write_bytes(b"abc")
+    assert await house.studio.file(made, 10_000) == tmp_path / "clips" / "x.mp4"
 
 
 async def test_a_reroll_takes_the_pressers_own_seat(house: House) -> None:
