@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 import aiohttp
 import discord
 
+from bot.preflight import demand
 from bot.settings import CDN_HOSTS, Role, Settings
 from gen.errors import BadRequest, NotAllowed
 from gen.job import Asker
@@ -20,19 +20,19 @@ USUAL_LIMIT = 10 * 2**20
 #: Seconds a download of an attachment may take in all.
 PATIENCE = 10.0
 
-#: What the bot must be allowed in a channel to deliver a clip there, as Discord's settings name it.
-NEEDED: Mapping[str, str] = {
-    "view_channel": "View Channel",
-    "send_messages": "Send Messages",
-    "attach_files": "Attach Files",
-    "read_message_history": "Read Message History",
-}
-
 
 class Desk:
     """`commands.house.Desk` on a live client."""
 
-    def __init__(self, client: discord.Client, session: aiohttp.ClientSession, settings: Settings) -> None:
+    def __init__(
+        self,
+        client: discord.Client,
+        session: aiohttp.ClientSession,
+        settings: Settings,
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.patience = patience
         self.client = client
         self.session = session
         self.settings = settings
@@ -60,7 +60,7 @@ class Desk:
         if not self._trusted(attachment.url):
             raise BadRequest("{name} is not an attachment of Discord's.", name=_short(name))
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self.patience):
                 return Upload(name, await self._read(attachment.url, name, most))
         except TimeoutError as error:
             raise BadRequest("{name} took too long to load; send it again.", name=_short(name)) from error
@@ -71,7 +71,7 @@ class Desk:
         guild, channel = interaction.guild_id, interaction.channel
         if guild:
             self._limits[guild] = interaction.filesize_limit
-            _demand(interaction.app_permissions, thread=isinstance(channel, discord.Thread))
+            demand(interaction.app_permissions, thread=isinstance(channel, discord.Thread))
         return Asker(
             user=interaction.user.id,
             channel=interaction.channel_id or 0,
@@ -86,7 +86,7 @@ class Desk:
         if guild:
             channel = guild.get_channel_or_thread(event.channel_id)
             if channel:
-                _demand(channel.permissions_for(guild.me), thread=isinstance(channel, discord.Thread))
+                demand(channel.permissions_for(guild.me), thread=isinstance(channel, discord.Thread))
         return Asker(
             user=event.user_id,
             channel=event.channel_id,
@@ -126,18 +126,6 @@ class Desk:
                         "{name} is larger than {most} MiB.", name=_short(name), most=most // 2**20
                     )
         return bytes(data)
-
-
-def _demand(has: discord.Permissions, *, thread: bool) -> None:
-    needed = dict(NEEDED)
-    if thread:
-        del needed["send_messages"]
-        needed["send_messages_in_threads"] = "Send Messages in Threads"
-    if missing := [words for right, words in needed.items() if not getattr(has, right)]:
-        raise NotAllowed(
-            "I may not deliver a clip here: ask a moderator to give me {permissions} in this channel.",
-            permissions=", ".join(missing),
-        )
 
 
 def _large(name: str, most: int) -> BadRequest:

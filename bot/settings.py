@@ -87,6 +87,15 @@ class Files:
 
     upload: int = 25
     room: int = 500
+    days: int = 90
+    clips: int = 10240
+
+
+@dataclass(frozen=True)
+class Words:
+    """What nobody may ask for."""
+
+    refuse: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,7 @@ class Settings:
     tier: Mapping[str, Role] = field(default_factory=lambda: {"everyone": Role()})
     engine: Engine = Engine()
     files: Files = Files()
+    words: Words = Words()
     log: Log = Log()
     recipe: Mapping[str, Recipe] = field(default_factory=dict)
 
@@ -126,7 +136,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in `path` and `environ`. Raises Misconfigured naming key, value and what was wanted."""
     tables = _tables(path)
     file = path.name
-    known = {"default", "queue", "tier", "engine", "files", "log", "recipe"}
+    known = {"default", "queue", "tier", "engine", "files", "words", "log", "recipe"}
     if unknown := sorted(set(tables) - known):
         _unknown(f"{file}: {unknown[0]}", unknown[0], known)
     settings = Settings(
@@ -142,6 +152,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         },
         engine=_read(Engine, tables.get("engine", {}), f"{file}: engine"),
         files=_read(Files, tables.get("files", {}), f"{file}: files"),
+        words=_read(Words, tables.get("words", {}), f"{file}: words"),
         log=_read(Log, tables.get("log", {}), f"{file}: log"),
         recipe=load_recipes(tables.get("recipe", {}), where=file),
     )
@@ -167,6 +178,10 @@ def _check(settings: Settings, file: str) -> None:
                 "{file}: default.{task} is “{name}”; there are {fitting}.",
                 file=file, task=task, name=name, fitting=fitting or "none",
             )  # fmt: skip
+    if settings.files.days < 0 or settings.files.clips < 0:
+        raise Misconfigured("{file}: files.days and files.clips must be 0 or above.", file=file)
+    if not all(any(sign.isalnum() for sign in words) for words in settings.words.refuse):
+        raise Misconfigured("{file}: words.refuse has a pattern without a letter.", file=file)
     for name, role in settings.tier.items():
         if role.waiting < 1 or role.rate < 1 or role.period <= 0 or role.weight <= 0:
             raise Misconfigured(
