@@ -104,9 +104,12 @@ class Model:
         adapter = MotionAdapter.from_config(config)
         file = weights.find(named["lightning"], cache)
         try:
-            adapter.load_state_dict(pipes.tensors(file))
+            found = adapter.load_state_dict(pipes.tensors(file), strict=False)
         except RuntimeError as error:
             raise pipes.wrong(file, error) from error
+        learnt = dict(adapter.named_parameters())
+        if strange := [*found.unexpected_keys, *(key for key in found.missing_keys if key in learnt)]:
+            raise EngineError("{file} is for another adapter: {key}.", file=file.name, key=strange[0])
         return adapter.to(dtype)
 
     def _load_always(self, loras: Sequence[Mapping[str, Any]], cache: Path) -> Mapping[str, float]:
@@ -158,7 +161,6 @@ class Model:
         scale = int(self.recipe.options.get("upscale", 1))
         ends = pipes.images(pictures, request.width // scale, request.height // scale)
         places = [0, request.frames - 1][: len(ends)]
-        torch.manual_seed(request.seed)  # the pipeline encodes them with dice that it takes from nobody
         return {"conditioning_frames": ends, "controlnet_frame_indices": places}
 
     def _look_through(self, window: int) -> None:

@@ -82,11 +82,11 @@ def choose(machine: Machine, parts: dict[str, float], memory: float) -> str:
     if machine.kind == "cpu":
         return RUNGS[0]
     weights = sum(parts.values())
-    work = max(0.5, memory - weights)  # GiB of what is computed between the weights
+    work = max(0.5, memory - weights)  # GiB of what is computed between the weights, but not by encoders
     room = machine.free * ROOM
     if weights + work <= room:
         return "whole"
-    if max(parts.values()) + work <= room:
+    if max(weight + (0.5 if "encoder" in name else work) for name, weight in parts.items()) <= room:
         return "parts"
     return "layers" if LAYERS + work <= room or machine.kind != "cuda" else "small"
 

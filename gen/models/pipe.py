@@ -104,7 +104,8 @@ def module(kind: Any, folder: Path, *, dtype: torch.dtype) -> Any:
         )
     except FAULTS as error:
         raise wrong(folder, error) from error
-    if missing := sorted(found["missing_keys"]):
+    learnt = dict(model.named_parameters())  # the rest is computed, and published or not
+    if missing := sorted(key for key in found["missing_keys"] if key in learnt):
         raise EngineError(
             "The weights in {folder} are not whole: {key} is missing.", folder=_short(folder), key=missing[0]
         )
@@ -207,7 +208,11 @@ def watched(module: nn.Module, heard: Callable[[], None]) -> Iterator[None]:
 
 
 def dice(seed: int) -> torch.Generator:
-    """The noise of `seed`, the same on every device."""
+    """The noise of `seed`, the same on every device.
+
+    Torch's own dice get the seed too: some schedulers and pipelines throw those, whatever they are given.
+    """
+    torch.manual_seed(seed)
     return torch.Generator("cpu").manual_seed(seed)
 
 

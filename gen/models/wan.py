@@ -2,13 +2,15 @@
 
 Weights of a recipe: `base`, and perhaps `transformer` (a folder, for a distilled model that has no more).
 Options: `scheduler` and `scheduler_args` (`flow_shift` is 3 at 480 lines, 5 at 720); `guidance_2`, for the
-second of 2.2's two denoisers; `negative`, for when nobody says what to avoid. Frames are 4 n + 1, sides
-multiples of 16 (of 32 for the 5B model).
+second of 2.2's two denoisers; `negative`, for when nobody says what to avoid; `sigmas`, the noise levels that
+a distilled model was taught, one for each step. Frames are 4 n + 1, sides multiples of 16 (of 32 for the 5B
+model).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +74,9 @@ class Model:
         base = weights.find(named["base"], cache)
         made = pipes.assemble(kind, base, dtype=dtype, dtypes=exact, given=given)
         pipes.schedule(made, self.recipe.options)
+        if "sigmas" in self.recipe.options:  # the pipeline has no argument for them
+            levels = self.recipe.options["sigmas"]
+            made.scheduler.set_timesteps = partial(made.scheduler.set_timesteps, sigmas=levels)
         return made
 
     def _second(self, request: Request) -> float | None:

@@ -147,6 +147,16 @@ def test_wan(store: Path, tmp_path: Path) -> None:
     assert not np.array_equal(clip, fast.frames(request, [], silent))
 
 
+def test_wan_in_the_few_steps_that_it_was_taught(store: Path, tmp_path: Path) -> None:
+    options = {
+        "scheduler": "FlowMatchLCMScheduler", "scheduler_args": {"shift": 1.0}, "sigmas": [1.0, 0.757, 0.522],
+    }  # fmt: skip
+    model = made(wan.Model, tmp_path, {"base": tiny_video.wan(store / "wan-few")}, options=options)
+    request = tiny.request(model.recipe, width=16, height=16, frames=5, steps=3)
+    judge(model, request, [], steps=4)
+    assert model.pipe.scheduler.timesteps.tolist() == pytest.approx([1000, 757, 522])
+
+
 def test_wan_with_two_denoisers(store: Path, tmp_path: Path) -> None:
     weights = {"base": tiny_video.wan(store / "wan-two", two=True)}
     model = made(wan.Model, tmp_path, weights, options={"guidance_2": 3.0})
