@@ -1,6 +1,6 @@
 """Stable Video Diffusion: a picture comes alive (Blattmann et al., 2023, arXiv:2311.15127).
 
-Weights of a recipe: `base`. Options: `noise` added to the picture (0.02), `chunk`, frames decoded at once (4).
+Weights of a recipe: `base`. Options: `noise` on the picture (0.02), `chunk`, frames decoded at once (4).
 The strength of the motion becomes the model's motion bucket, of which 127 is usual and 255 the most.
 """
 

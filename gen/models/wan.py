@@ -37,7 +37,7 @@ class Model:
     def __init__(self, recipe: Recipe, *, device: str, cache: Path) -> None:
         self.recipe = recipe
         self.pipe = self._pipe(look(device).brain, cache)
-        # The pipeline for pictures reads prompts with a library that it does not ask for; this one can without.
+        # The pipeline for pictures reads prompts with a library that is not here; this one can without it.
         parts = {
             name: self.pipe.components[name] for name in ("tokenizer", "text_encoder", "vae", "scheduler")
         }

@@ -14,6 +14,7 @@ import diffusers as d
 import pytest
 import torch
 import transformers as t
+
 from gen.models.device import GIB
 from gen.recipe import shipped
 
@@ -159,7 +160,9 @@ WEIGHTS: dict[str, Callable[[], float]] = {
     "animatediff": lambda: stable_diffusion() + weight(d.MotionAdapter),
     "animatediff-lightning": lambda: stable_diffusion() + weight(d.MotionAdapter),
     "animatelcm": lambda: stable_diffusion() + weight(d.MotionAdapter),
-    "animatediff-sparse": lambda: stable_diffusion() + weight(d.MotionAdapter) + weight(d.SparseControlNetModel),
+    "animatediff-sparse": lambda: (
+        stable_diffusion() + weight(d.MotionAdapter) + weight(d.SparseControlNetModel)
+    ),
     "svd": svd,
     "svd-xt": svd,
     "t2i-svd": svd,  # its first model has left when the second comes

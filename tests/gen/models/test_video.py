@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ import pytest
 import tiny
 import tiny_video
 import torch
+
 from gen.errors import EngineError
 from gen.models import animatediff, framepack, ltx, svd, t2isvd, wan
 
@@ -158,13 +156,25 @@ def test_wan_in_the_few_steps_that_it_was_taught(store: Path, tmp_path: Path) ->
 
 
 def test_wan_with_two_denoisers(store: Path, tmp_path: Path) -> None:
-    weights = {"base": tiny_video.wan(store / "wan-two", two=True)}
+    weights = {"base": tiny_video.wan(store / "wan-two", "two")}
     model = made(wan.Model, tmp_path, weights, options={"guidance_2": 3.0})
     assert model.pipe.config.boundary_ratio == 0.875
     request = tiny.request(model.recipe, width=16, height=16, frames=5, guidance=4.0)
     clip = judge(model, request, [], steps=3)
     even = made(wan.Model, tmp_path, weights)
     assert not np.array_equal(clip, even.frames(request, [], silent))
+
+
+def test_wan_whose_one_checkpoint_takes_a_picture_or_none(store: Path, tmp_path: Path) -> None:
+    weights = {"base": tiny_video.wan(store / "wan-middle", "middle")}
+    text = made(wan.Model, tmp_path, weights)
+    image = made(wan.Model, tmp_path, weights, task="image")
+    assert text.pipe.config.expand_timesteps and image.pipe.config.expand_timesteps
+    request = tiny.request(text.recipe, width=32, height=32, frames=5, guidance=4.0)
+    clip = judge(text, request, [], steps=3)
+    shown = judge(image, request, [FIRST], steps=3)
+    assert not np.array_equal(clip, shown)
+    assert not np.array_equal(shown, image.frames(request, [LAST], silent))
 
 
 def test_wan_with_pictures(store: Path, tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from diffusers import (
     LTXVideoTransformer3DModel,
     SparseControlNetModel,
     StableVideoDiffusionPipeline,
-    UniPCMultistepScheduler,
     UNetSpatioTemporalConditionModel,
+    UniPCMultistepScheduler,
     WanImageToVideoPipeline,
     WanPipeline,
     WanTransformer3DModel,
@@ -165,9 +165,13 @@ def wan_transformer(**changes: Any) -> WanTransformer3DModel:
     return made
 
 
-def wan(folder: Path, *, two: bool = False) -> Path:
-    """Wan 2.1 for text, or 2.2 with its two denoisers."""
-    more = {"transformer_2": wan_transformer(), "boundary_ratio": 0.875} if two else {"transformer_2": None}
+def wan(folder: Path, kind: str = "2.1") -> Path:
+    """Wan 2.1 for text, or 2.2: "two" denoisers, or "middle", which times each place by itself."""
+    more: dict[str, Any] = {
+        "2.1": {"transformer_2": None},
+        "two": {"transformer_2": wan_transformer(), "boundary_ratio": 0.875},
+        "middle": {"transformer_2": None, "expand_timesteps": True},
+    }[kind]
     WanPipeline(**_wan_parts(), **more).save_pretrained(folder)
     return folder
 
@@ -205,8 +209,8 @@ def framepack(folder: Path) -> Path:
     pipe = HunyuanVideoFramepackPipeline(
         text_encoder=LlamaModel(
             LlamaConfig(
-                vocab_size=30, hidden_size=16, intermediate_size=16, num_hidden_layers=3, num_attention_heads=4,
-                max_position_embeddings=2048,
+                vocab_size=30, hidden_size=16, intermediate_size=16, num_hidden_layers=3,
+                num_attention_heads=4, max_position_embeddings=2048,
             )
         ).eval(),
         tokenizer=words,
@@ -227,8 +231,8 @@ def framepack(folder: Path) -> Path:
         scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
         image_encoder=SiglipVisionModel(
             SiglipVisionConfig(
-                hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=4, image_size=64,
-                patch_size=32,
+                hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=4,
+                image_size=64, patch_size=32,
             )
         ).eval(),
         feature_extractor=SiglipImageProcessor(size={"height": 64, "width": 64}),

@@ -1,0 +1,137 @@
+"""The ladder: what fits where, and what each rung does to a pipeline; its rungs run on the CPU here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from gen.errors import OutOfMemory
+from gen.models import device, pipe
+from gen.models.device import Machine, Place, choose, is_short, look, shrink, weigh
+
+WAN = {"text_encoder": 10.6, "transformer": 2.7, "vae": 0.5}  # GiB, of the small one
+
+
+def card(free: float, kind: str = "cuda") -> Machine:
+    return Machine(kind, "a card", free, free)
+
+
+@pytest.mark.parametrize(
+    ("free", "kind", "rung"),
+    [
+        (24, "cuda", "whole"), (21, "cuda", "parts"), (12.5, "cuda", "parts"), (11, "cuda", "layers"),
+        (6, "cuda", "small"), (6, "mps", "layers"), (0, "cpu", "whole"),
+    ],
+)  # fmt: skip
+def test_the_fastest_rung_that_fits(free: float, kind: str, rung: str) -> None:
+    assert choose(card(free, kind), WAN, 20.0) == rung
+
+
+def test_types_of_numbers() -> None:
+    assert look("cpu").half == look("cpu").brain == torch.float32
+    assert card(8).half == torch.float16
+    assert card(8).brain == torch.bfloat16
+
+
+@pytest.fixture
+def made(store: Path) -> Any:
+    """A fresh pipeline for pictures."""
+    folder = store / "ladder"
+    if not folder.exists():
+        tiny.stable_diffusion(folder)
+    given = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
+    return pipe.assemble(diffusers.StableDiffusionPipeline, folder, dtype=torch.float32, given=given)
+
+
+def shown(made: Any) -> Any:
+    out = made(
+        "red star", height=16, width=16, num_inference_steps=2, generator=pipe.dice(1), output_type="np"
+    )
+    return out.images[0]
+
+
+def test_weigh(made: Any) -> None:
+    parts = weigh(made)
+    assert set(parts) == {"vae", "text_encoder", "unet"}
+    count = sum(each.numel() for each in made.unet.parameters())
+    assert parts["unet"] == pytest.approx(count * 4 / 2**30)
+
+
+def test_layers_come_and_go(made: Any) -> None:
+    wanted = shown(made)
+    device.put(made, "layers", "cpu")
+    assert np.array_equal(wanted, shown(made))
+    hooks = [each for each in made.unet.modules() if getattr(each, "_diffusers_hook", None)]
+    assert len(hooks) > 20
+
+
+def test_parts_come_and_go(made: Any) -> None:
+    wanted = shown(made)
+    device.put(made, "parts", "cpu:0")
+    assert {type(each).__name__ for each in (made.unet._hf_hook, made.text_encoder._hf_hook)} == {
+        "CpuOffload"
+    }
+    assert np.array_equal(wanted, shown(made))
+    made.maybe_free_model_hooks()
+    device.put(made, "layers", "cpu")  # from one rung to the next
+    assert np.array_equal(wanted, shown(made))
+
+
+def test_a_denoiser_of_eight_bits(made: Any) -> None:
+    wanted, before = shown(made), weigh(made)
+    assert shrink(made) == 1
+    after = weigh(made)
+    assert after["unet"] < before["unet"] * 0.5
+    assert after["vae"] == before["vae"]
+    rough = np.abs(shown(made) - wanted)
+    assert 0 < rough.mean() < 0.05
+
+
+class Card(Place):
+    """A place that takes the CPU for a card, so that it has rungs."""
+
+    def __init__(self, made: Any, notes: Path) -> None:
+        super().__init__(made, "cpu", memory=0.0, notes=notes, name="tiny")
+        self.machine = card(1)
+
+
+def test_out_of_memory_steps_down_and_is_remembered(made: Any, tmp_path: Path) -> None:
+    place = Card(made, tmp_path / "cache")
+    tries: list[str] = []
+
+    def work() -> Any:
+        tries.append(place.rung)
+        if place.rung in ("whole", "parts"):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return shown(made)
+
+    assert place.run(work).shape == (16, 16, 3)
+    assert tries == ["whole", "parts", "layers"]
+    assert place.run(lambda: place.rung) == "layers"
+    assert (tmp_path / "cache" / "rungs.json").read_text() == '{\n "the processor/tiny": "layers"\n}'
+    assert Place(made, "cpu", memory=0.0, notes=tmp_path / "cache", name="tiny").rung == "layers"
+    assert Place(made, "cpu", memory=0.0, notes=tmp_path, name="tiny").rung == "whole"
+
+
+def test_the_last_rung_says_so(made: Any, tmp_path: Path) -> None:
+    place = Place(made, "cpu", memory=0.0, notes=tmp_path, name="tiny")
+
+    def work() -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+    with pytest.raises(OutOfMemory, match="ask for fewer seconds or a smaller size"):
+        place.run(work)
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        place.run(lambda: (_ for _ in ()).throw(RuntimeError("CUDA error: device-side assert triggered")))
+
+
+def test_the_words_for_no_memory() -> None:
+    assert is_short(MemoryError())
+    assert is_short(RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"))
+    assert not is_short(RuntimeError("CUDA error: an illegal memory access was encountered"))
