@@ -51,6 +51,7 @@ class Darkroom:
         self._numbers = itertools.count(1)
         self._turn = asyncio.Lock()
         self._child: Child | None = None
+        self._closed = False
 
     @property
     def pid(self) -> int | None:
@@ -102,7 +103,8 @@ class Darkroom:
         return replace(clip, file=file, **film)
 
     async def aclose(self) -> None:
-        """Ends the child."""
+        """Ends the child; whoever still waits for a turn is sent away, with no child of their own."""
+        self._closed = True
         if self._child:
             await self._child.end()
 
@@ -112,6 +114,8 @@ class Darkroom:
         return self._child
 
     async def _born(self) -> Child:
+        if self._closed:
+            raise EngineDied("The bot is stopping; try again in a moment.")
         for folder in ("incoming", "pictures", "clips"):
             (self.data / folder).mkdir(parents=True, exist_ok=True)
         return await Child.born(self._settings, self._environ, patience=START)

@@ -19,8 +19,8 @@ from PIL import Image
 
 from gen import encode, media
 from gen.darkroom import LETTERS, Darkroom, shown
-from gen.errors import BadRequest, EngineError
-from gen.job import Clip
+from gen.errors import BadRequest, EngineDied, EngineError
+from gen.job import Clip, Picture
 
 
 def png(image: Image.Image) -> bytes:
@@ -87,6 +87,21 @@ async def test_silence_ends_the_child_not_the_bot(tmp_path: Path) -> None:
         with pytest.raises(BadRequest, match="takes too long"):
             await room.picture(PICTURE, "slow.png")
         assert not Path(f"/proc/{pid}").exists()
+
+
+async def test_whoever_waits_when_it_closes_is_sent_away_without_a_new_child(darkroom: Darkroom) -> None:
+    await darkroom.start()
+    pid = darkroom.pid
+    assert pid
+    os.kill(pid, signal.SIGSTOP)  # the first picture holds everybody up
+    waiters = [asyncio.create_task(darkroom.picture(PICTURE, f"{index}.png")) for index in range(20)]
+    await asyncio.sleep(0)
+    os.kill(pid, signal.SIGCONT)
+    await darkroom.aclose()
+    answers = await asyncio.gather(*waiters, return_exceptions=True)
+    assert darkroom.pid is None
+    assert all(isinstance(one, Picture | BadRequest | EngineDied) for one in answers), answers
+    assert isinstance(answers[-1], EngineDied)
 
 
 async def test_memory_has_an_end_that_the_system_holds(tmp_path: Path) -> None:
