@@ -16,11 +16,12 @@ import aiohttp
 import discord
 from discord.ui import View
 
-from bot import check, lock
+from bot import check, housekeeping, lock
 from bot.board import Board
 from bot.client import Client, direct
 from bot.delivery import Delivery
 from bot.desk import Desk
+from bot.housekeeping import Housekeeper
 from bot.post import Post
 from bot.preflight import Preflight
 from bot.settings import Settings, load
@@ -41,6 +42,8 @@ from gen.worker import Worker
 log = logging.getLogger("bot")
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+#: What the program does when it is called, as a word of a sentence.
+DEEDS = {"serve": "start", "check": "be checked", "backup": "back up", "restore": "restore"}
 #: `EX_CONFIG` of sysexits.h: the operator must act, starting again will not help.
 MISCONFIGURED = 78
 
@@ -85,6 +88,9 @@ async def serve(settings: Settings) -> None:
             chance=random.SystemRandom(),
             preflight=Preflight(settings.data, room=settings.files.room, refuse=settings.words.refuse),
         )
+        housekeeper = Housekeeper(
+            settings.data, settings.database, ledger, days=settings.files.days, clips=settings.files.clips
+        )
         register(client, client.tree, House(studio, board, Desk(client, session, settings)))
 
         await client.enter(settings.token)
@@ -95,6 +101,7 @@ async def serve(settings: Settings) -> None:
             group.create_task(client.listen(), name="gateway")
             group.create_task(studio.run(), name="studio")
             group.create_task(board.serve(), name="board")
+            group.create_task(housekeeper.serve(), name="housekeeping")
 
 
 def _engine(settings: Settings) -> Host:
@@ -143,13 +150,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bot", description="Zoetrope, a Discord bot that makes clips."
     )
-    parser.add_argument("deed", nargs="?", choices=["serve", "check"], default="serve")
-    deed = parser.parse_args().deed
+    parser.add_argument("deed", nargs="?", choices=list(DEEDS), default="serve")
+    parser.add_argument("file", nargs="?", type=Path, help="the copy that backup writes or restore reads")
+    given = parser.parse_args()
+    deed, file = given.deed, given.file
+    if (file is None) == (deed in ("backup", "restore")):
+        parser.error(f"{deed} needs a file" if file is None else f"{deed} takes no file")
     path = Path(os.environ.get("ZOETROPE_CONFIG") or Path(__file__).parents[1] / "config.toml")
     try:
         if deed == "check":
             return asyncio.run(check.report(path, os.environ))
         settings = load(path, os.environ)
+        if file is not None:
+            print((housekeeping.copy if deed == "backup" else housekeeping.put_back)(settings, file))
+            return 0
         logging.basicConfig(
             level=settings.log.level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )
@@ -159,7 +173,7 @@ def main() -> int:
     except BaseException as error:
         if (fault := _the_operators(error)) is None:
             raise
-        print(f"Zoetrope cannot start: {fault}", file=sys.stderr)
+        print(f"Zoetrope cannot {DEEDS[deed]}: {fault}", file=sys.stderr)
         return MISCONFIGURED
     return 0
 

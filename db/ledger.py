@@ -145,13 +145,13 @@ class Ledger:
         return await self.store.read(lambda connection: _counts(connection, user, since))
 
     async def posted_clips(self, older_than: float, *, limit: int = 500) -> Sequence[Job]:
-        """Posted jobs whose clips were made before that time and are still on disk, oldest first.
+        """Ended jobs whose clips were made before that time and are still on disk, oldest first.
 
         Clips that somebody keeps as a favourite are not among them.
         """
         kept = exists().where(Favourite.job_id == JobRow.id)
         statement = JOBS.where(
-            JobRow.state == State.POSTED.value, ClipRow.made < older_than, ClipRow.swept.is_(None), ~kept
+            JobRow.state.not_in(UNFINISHED), ClipRow.made < older_than, ClipRow.swept.is_(None), ~kept
         )
         return await self._many(statement.order_by(ClipRow.made).limit(limit))
 
@@ -166,9 +166,15 @@ class Ledger:
         statement = select(ClipRow.file).where(ClipRow.swept.is_(None))
         return await self.store.read(lambda connection: set(connection.scalars(statement)))
 
-    async def picture_files(self) -> set[str]:
-        """Names of all pictures that a job was made from or will be."""
+    async def picture_files(self, since: float = 0.0) -> set[str]:
+        """Names of all pictures that a job was made from or will be.
+
+        With `since`, of those jobs that were asked for since then, are unfinished, or whose clip is on disk.
+        """
         statement = select(JobRow.request)
+        if since:
+            clip = exists().where(ClipRow.job_id == JobRow.id, ClipRow.swept.is_(None))
+            statement = statement.where(or_(JobRow.created >= since, JobRow.state.in_(UNFINISHED), clip))
         return await self.store.read(
             lambda connection: {
                 name for request in connection.scalars(statement) for name in request.get("images", ())
