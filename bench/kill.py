@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,9 +132,13 @@ class Victim:
                 sys.executable, "-m", "bench.doomed", cwd=ROOT, env=environ, stdout=log, stderr=log
             )
         sessions = self.place.socket.sessions
-        await self.place.until(
-            lambda: any(one.line is not None for key, one in sessions.items() if key not in known), 60
-        )
+        try:
+            await self.place.until(
+                lambda: any(one.line is not None for key, one in sessions.items() if key not in known), 60
+            )
+        except AssertionError as error:
+            error.add_note((self.data / "bot.log").read_text("utf-8", "replace")[-2000:])
+            raise
 
     def kill(self) -> bool:
         """`kill -9`; True, so that a fault that calls it cuts the connection."""
@@ -155,18 +158,28 @@ class Victim:
 
 
 async def matrix(
-    folder: Path, points: tuple[Point, ...] = POINTS, say: Callable[[str], None] = lambda line: None
+    folder: Path,
+    points: Sequence[Point] = POINTS,
+    say: Callable[[str], None] = lambda line: None,
+    at_once: int = 3,
 ) -> Tally:
-    """Runs every point, and counts."""
+    """Runs every point, some at once, and counts."""
     config = folder / "config.toml"
     config.write_text((ROOT / "config.toml").read_text("utf-8") + QUICK, "utf-8")
     tally = Tally()
-    for point in points:
-        data = folder / re.sub(r"\W+", "-", str(point))
-        data.mkdir()
-        faults = await _run(point, data, config, tally)
-        tally.faults += faults
-        say(f"{'ok  ' if not faults else 'FAIL'} {point} {'; '.join(faults)}")
+    hands = asyncio.Semaphore(at_once)
+
+    async def run(number: int, point: Point) -> None:
+        async with hands:
+            data = folder / str(number)
+            data.mkdir()
+            faults = await _run(point, data, config, tally)
+        tally.faults += [f"{point}: {fault}" for fault in faults]
+        say(f"{'FAIL' if faults else 'ok  '} {point} {'; '.join(faults)}")
+
+    async with asyncio.TaskGroup() as group:
+        for number, point in enumerate(points):
+            group.create_task(run(number, point), name=str(point))
     return tally
 
 
