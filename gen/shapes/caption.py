@@ -1,0 +1,207 @@
+"""Scenes put into words in many ways; the words say exactly what the scene states, no more."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from gen.shapes.scene import Scene, Thing
+from gen.shapes.words import COLOUR_WORDS, KIND_WORDS, SHAPE_WORDS, SIZE_WORDS
+
+WAYS = (
+    "moving", "moves", "moving", "moves", "going", "goes", "heading", "heads", "sliding", "slides",
+    "drifting", "flying", "flies", "travelling", "traveling", "floating", "gliding", "running", "that moves",
+)  # fmt: skip
+SIDES = {
+    "left": ("left", "left", "to the left", "to the left", "leftward", "leftwards", "towards the left",
+             "toward the left", "from right to left", "to the left side", "across to the left"),
+    "right": ("right", "right", "to the right", "to the right", "rightward", "rightwards",
+              "towards the right", "toward the right", "from left to right", "to the right side",
+              "across to the right"),
+    "up": ("up", "up", "upward", "upwards", "to the top", "towards the top", "from bottom to top"),
+    "down": ("down", "down", "downward", "downwards", "to the bottom", "towards the bottom",
+             "from top to bottom"),
+    "diagonal": ("diagonally", "diagonally", "diagonally", "along a diagonal", "on a diagonal",
+                 "diagonally across the screen", "in a diagonal line"),
+    "orbiting": ("in a circle", "in circles", "round and round", "around in a circle", "around the center"),
+}  # fmt: skip
+DEEDS = {
+    "still": ("still", "standing still", "not moving", "static", "motionless", "staying still",
+    "that does not move",
+              "holding still", "stays still", "resting", "is still", "stationary"),
+    "up": ("rising", "rises"),
+    "down": ("falling", "falls", "sinking", "dropping"),
+    "left": (), "right": (),
+    "diagonal": ("diagonal motion", "in diagonal motion"),
+    "spinning": ("spinning", "spinning", "spins", "rotating", "rotates", "is spinning", "spinning around",
+                 "turning around", "twirling", "that spins", "rotating in place", "spinning in place",
+                 "turning"),
+    "growing": ("growing", "growing", "grows", "getting bigger", "getting larger", "expanding", "expands",
+                "becoming bigger", "is growing", "that grows", "gets bigger", "growing in size"),
+    "shrinking": ("shrinking", "shrinking", "shrinks", "getting smaller", "gets smaller", "becoming smaller",
+                  "contracting", "is shrinking", "that shrinks", "shrinking in size"),
+    "bouncing": ("bouncing", "bouncing", "bounces", "bouncing up and down", "jumping", "jumping up and down",
+                 "is bouncing", "that bounces", "hopping"),
+    "orbiting": ("orbiting", "orbiting", "orbits", "circling", "circles around", "is orbiting",
+    "orbiting around",
+                 "orbiting the center", "that orbits", "circling around"),
+}  # fmt: skip
+BEFORE = {
+    "still": ("still", "static", "motionless", "stationary"),
+    "left": ("left-moving",), "right": ("right-moving",),
+    "up": ("rising",), "down": ("falling",), "diagonal": ("diagonally moving",),
+    "spinning": ("spinning", "rotating"), "growing": ("growing", "expanding"), "shrinking": ("shrinking",),
+    "bouncing": ("bouncing", "jumping"), "orbiting": ("orbiting", "circling"),
+}  # fmt: skip
+MOVES = {
+    "zoom-in": ("zooms in", "zoom in", "zooming in"),
+    "zoom-out": ("zooms out", "zoom out", "zooming out"),
+    "pan-left": ("pans left", "pan left", "panning left", "pans to the left"),
+    "pan-right": ("pans right", "pan right", "panning right", "pans to the right"),
+    "tilt-up": ("tilts up", "tilt up", "tilting up", "pans up", "pan up"),
+    "tilt-down": ("tilts down", "tilt down", "tilting down", "pans down", "pan down"),
+    "rolling-clockwise": ("rolls clockwise", "rotates clockwise", "rolling clockwise", "rotate clockwise"),
+    "rolling-anticlockwise": ("rolls anticlockwise", "rotates anticlockwise", "rolling anticlockwise",
+                              "rotates counterclockwise", "rolls counterclockwise",
+                              "rotate counterclockwise"),
+}  # fmt: skip
+OPENINGS = (
+    "a video of", "an animation of", "a clip of", "video of", "show me", "a short clip showing", "animate",
+    "make", "please make", "there is", "an animated", "a movie of", "a scene with", "create", "draw",
+    "i want", "a gif of", "generate", "imagine", "a picture of", "a view of", "footage of",
+)  # fmt: skip
+NOTHING = """
+beautiful bright shiny glowing cute neon nice pretty simple lovely funny colorful colourful cool amazing
+cinematic realistic detailed 4k hd smooth slow slowly quickly fast gently very really quality high best
+masterpiece dog cat house tree sky sea mountain car dancing happy sad dream space city night day sun moon
+photo style anime art please now again perfect minimal modern abstract geometric shape object thing
+screen loop looping animation frame dramatic lighting trending epic vivid vibrant clean flat vector
+cartoon render studio light dark soft warm cold water fire robot man woman person walking running in the
+with of at for from over under through forever while
+"""
+FILLERS = NOTHING.split()
+"""Words that mean nothing here, to be mixed in."""
+
+
+def caption(scene: Scene, rng: random.Random, noise: float = 0.25) -> str:
+    """One way to say the scene; `noise` is how often unknown words, capitals and marks are mixed in."""
+    parts = [_things(scene.things, rng)]
+    ground = _ground(scene, rng)
+    if ground and rng.random() < 0.12:
+        parts.insert(0, ground + rng.choice((",", ",", ":", "")))
+    elif ground:
+        parts.append(ground)
+    if scene.camera:
+        move = rng.choice(MOVES[scene.camera])
+        words = rng.choice(("camera {}", "the camera {}", "{}", "with the camera {}", ", camera {}")).format(
+            move
+        )
+        parts.insert(len(parts) if rng.random() < 0.8 else 0, words)
+    if rng.random() < 0.2 and parts:
+        parts.insert(0, rng.choice(OPENINGS))
+    if rng.random() < noise:
+        parts.insert(rng.randrange(len(parts) + 1), " ".join(_filler(rng) for _ in range(rng.randint(1, 4))))
+    text = rng.choice((" ", " ", " ", ", ")).join(part for part in parts if part)
+    return _dressed(text, rng) if rng.random() < noise else text
+
+
+def _dressed(text: str, rng: random.Random) -> str:
+    tails: tuple[Callable[[str], str], ...] = (
+        str.upper,
+        str.capitalize,
+        str.title,
+        lambda t: t + ".",
+        lambda t: t + "!",
+        lambda t: t.replace(" a ", " the "),
+        lambda t: t + ", high quality",
+        lambda t: " ".join(w for w in t.split() if w not in ("a", "an", "the")),
+    )
+    return rng.choice(tails)(text)
+
+
+def _filler(rng: random.Random) -> str:
+    if rng.random() < 0.8:
+        return rng.choice(FILLERS)
+    return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(2, 7)))
+
+
+def _things(things: tuple[Thing, ...], rng: random.Random) -> str:
+    if not things:
+        return ""
+    if len(things) == 1:
+        return _thing(things[0], rng)
+    first, second = things
+    if first.motion == second.motion and first.motion not in (None, "still") and rng.random() < 0.6:
+        plain = [_thing(Thing(t.shape, t.colour, t.size), rng) for t in things]
+        return (
+            f"{plain[0]} and {plain[1]} {rng.choice(('both ', 'both ', 'both are ', 'are both '))}"
+            + _motion(first.motion, rng, bare=True)
+        )
+    link = rng.choice(
+        (" and ", " and ", " and ", " and ", ", and ", ", ", " next to ", " while ", " beside ", " with ")
+    )
+    return _thing(first, rng) + link + _thing(second, rng)
+
+
+def _motion(motion: str, rng: random.Random, bare: bool = False) -> str:
+    choices = [f"{rng.choice(WAYS)} {side}" for side in SIDES.get(motion, ())[:]]
+    if not bare and motion in ("left", "right", "up", "down") and rng.random() < 0.05:
+        return motion
+    deeds = DEEDS[motion]
+    if deeds and (not choices or rng.random() < (0.6 if motion == "orbiting" else 0.3)):
+        return rng.choice(deeds)
+    return rng.choice(choices)
+
+
+def _thing(thing: Thing, rng: random.Random) -> str:
+    size = rng.choice(SIZE_WORDS[thing.size]) if thing.size else ""
+    colour = rng.choice(COLOUR_WORDS[thing.colour]) if thing.colour else ""
+    noun = (
+        rng.choice(SHAPE_WORDS[thing.shape]) if thing.shape else rng.choice(("", "shape", "thing", "object"))
+    )
+    adjectives = [size, colour] if rng.random() < 0.85 else [colour, size]
+    before, after = "", ""
+    if thing.motion and rng.random() < 0.15:
+        before = rng.choice(BEFORE[thing.motion])
+    elif thing.motion:
+        after = _motion(thing.motion, rng)
+    extra = rng.choice(FILLERS[:22]) if rng.random() < 0.06 else ""
+    words = (
+        [before, extra, *adjectives, noun]
+        if rng.random() < 0.6
+        else [*adjectives[:1], before, *adjectives[1:], noun]
+    )
+    phrase = " ".join(word for word in words if word)
+    article = rng.choice(("a", "a", "a", "a", "the", "one", ""))
+    if article == "a" and phrase[:1] in "aeiou":
+        article = "an"
+    return " ".join(part for part in (article if phrase else "", phrase, after) if part)
+
+
+def _ground(scene: Scene, rng: random.Random) -> str:
+    if not (scene.kind or scene.colour):
+        return ""
+    colour = rng.choice(COLOUR_WORDS[scene.colour]) if scene.colour else ""
+    place = rng.choice(("on", "on", "on", "over", "against", "in front of", "with", "before", "across"))
+    noun = rng.choice(("background", "background", "background", "backdrop", "wall", "field"))
+    if scene.kind in (None, "plain"):
+        plain = rng.choice(KIND_WORDS["plain"]) if scene.kind and (not colour or rng.random() < 0.4) else ""
+        words = [word for word in (plain, colour) if word]
+        rng.shuffle(words)
+        short = scene.colour and not plain and rng.random() < 0.15
+        return f"{place} {colour}" if short else f"{place} a {' '.join(words)} {noun}"
+    kind = rng.choice({"gradient": ("gradient", "gradient", "shaded"), "stripes": ("striped", "stripes",
+    "stripe"),
+                       "dots": ("dotted", "dots", "dot", "polka dot", "spotted")}[scene.kind])  # fmt: skip
+    nouns = {"gradient": ("gradient", "gradient"), "stripes": ("stripes", "stripes", "lines"),
+             "dots": ("dots", "dots", "polka dots", "spots")}[scene.kind]  # fmt: skip
+    forms = (
+        f"{place} {colour} {rng.choice(nouns)}",
+        f"{place} a {colour} {kind} {noun}",
+        f"{place} a {kind} {colour} {noun}",
+        f"{place} a {noun} of {colour} {rng.choice(nouns)}",
+        f"{place} a {colour} {noun} with {rng.choice(nouns)}",
+        f"{colour} {rng.choice(nouns)} {noun}",
+        f"with {colour} {rng.choice(nouns)} behind",
+    )
+    return " ".join(rng.choices(forms, (4, 4, 3, 2, 2, 1, 1))[0].split())

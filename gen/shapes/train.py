@@ -1,0 +1,214 @@
+"""Training of Shapes from nothing, stage by stage: `python -m gen.shapes.train` does all that is not done
+yet.
+
+A stage that was stopped goes on from its last checkpoint; a finished one is not repeated. With workers,
+several
+processes train one network together, each on scenes of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as group
+import torch.multiprocessing as processes
+from diffusers import (
+    AutoencoderKL,
+    MotionAdapter,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+    UNetMotionModel,
+)
+from safetensors.torch import save_file
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from gen.shapes import distill, text, unet, vae
+from gen.shapes.loop import Plan
+from gen.shapes.scene import CAMERAS
+from gen.shapes.score import LIGHTNING, WEIGHTS
+
+STEPS = {
+    "text": 4000,
+    "vae": 5000,
+    "image": 6000,
+    "motion": 6000,
+    "decoder": 2000,
+    "lora": 150,
+    "lightning": 400,
+}
+"""Stages in their order, and the most steps of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where training keeps its checkpoints and finished parts, and how each stage is to run."""
+
+    folder: Path
+    device: str
+    seed: int
+    minutes: float
+    steps: int | None
+    rank: int = 0
+
+    def plan(self, stage: str) -> Plan:
+        """The stage's plan: as many steps as asked or usual, and the minutes it may take."""
+        steps = self.steps or STEPS[stage]
+        return Plan(steps, self.minutes, self.folder, self.seed, self.device, self.rank)
+
+    def source(self) -> unet.Source:
+        """The finished encoder and coder, frozen."""
+        words = CLIPTokenizer.from_pretrained(self.folder / "tokenizer")
+        encoder = CLIPTextModel.from_pretrained(self.folder / "text_encoder").eval().requires_grad_(False)
+        coder = AutoencoderKL.from_pretrained(self.folder / "vae").eval().requires_grad_(False)
+        coder = coder.to(self.device, memory_format=torch.channels_last)
+        return unet.Source(words, encoder.to(self.device), coder, self.device)
+
+    def denoiser(self) -> UNetMotionModel:
+        """The image layers and motion modules that the motion stage left."""
+        image = UNet2DConditionModel.from_pretrained(self.folder / "unet")
+        motion = MotionAdapter.from_pretrained(self.folder / "motion")
+        return UNetMotionModel.from_unet2d(image, motion).to(self.device)
+
+
+def do_text(shop: Workshop) -> None:
+    """Merges for the tokenizer, then the text encoder."""
+    words = text.tokenizer(shop.folder / "tokenizer")
+    keep(shop, "text_encoder", text.fit(shop.plan("text"), words))
+
+
+def do_vae(shop: Workshop) -> None:
+    """The picture coder."""
+    keep(shop, "vae", vae.fit(shop.plan("vae")))
+
+
+def do_image(shop: Workshop) -> None:
+    """The image layers on frames."""
+    keep(shop, "image", unet.fit_image(shop.plan("image"), shop.source()))
+
+
+def do_motion(shop: Workshop) -> None:
+    """Image layers and motion modules on clips."""
+    image = UNet2DConditionModel.from_pretrained(shop.folder / "image")
+    made, motion = unet.split(unet.fit_motion(shop.plan("motion"), shop.source(), image))
+    keep(shop, "motion", motion)
+    keep(shop, "unet", made)
+
+
+def do_decoder(shop: Workshop) -> None:
+    """The picture coder's decoder once more."""
+    coder = AutoencoderKL.from_pretrained(shop.folder / "vae")
+    keep(shop, "vae_fine", vae.polish(shop.plan("decoder"), coder))
+
+
+def do_lora(shop: Workshop) -> None:
+    """A LoRA for each camera move."""
+    source, model = shop.source(), shop.denoiser()
+    for move in CAMERAS:
+        tensors = distill.fit_lora(shop.plan("lora"), source, model, move)
+        if shop.rank == 0:
+            put(tensors, shop.folder / "lora" / move / "pytorch_lora_weights.safetensors")
+
+
+def do_lightning(shop: Workshop) -> None:
+    """Motion modules that need four steps."""
+    student = distill.fit_lightning(shop.plan("lightning"), shop.source(), shop.denoiser(), guidance=1.5)
+    if shop.rank == 0:
+        put(dict(unet.split(student)[1].state_dict()), shop.folder / LIGHTNING)
+
+
+STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
+    "text": (do_text, "text_encoder/config.json"),
+    "vae": (do_vae, "vae/config.json"),
+    "image": (do_image, "image/config.json"),
+    "motion": (do_motion, "unet/config.json"),
+    "decoder": (do_decoder, "vae_fine/config.json"),
+    "lora": (do_lora, f"lora/{CAMERAS[-1]}/pytorch_lora_weights.safetensors"),
+    "lightning": (do_lightning, LIGHTNING),
+}
+"""What each stage does, and the file that shows that it is done."""
+
+
+def keep(shop: Workshop, name: str, model: Any) -> None:
+    """Saves a finished part; one worker does it for all."""
+    if shop.rank == 0:
+        model.cpu().save_pretrained(shop.folder / name)
+
+
+def put(tensors: dict[str, Tensor], file: Path) -> None:
+    """Writes tensors in half precision."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {name: t.detach().cpu().half().contiguous() for name, t in tensors.items()}, file, {"format": "pt"}
+    )
+
+
+def export(folder: Path, weights: Path) -> None:
+    """Puts the finished parts in the layout of the hub, in half precision."""
+    base = StableDiffusionPipeline(
+        vae=AutoencoderKL.from_pretrained(folder / "vae_fine"),
+        text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder"),
+        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+        unet=UNet2DConditionModel.from_pretrained(folder / "unet"),
+        scheduler=unet.new_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    base.to(torch.float16).save_pretrained(weights / "base")
+    MotionAdapter.from_pretrained(folder / "motion").to(torch.float16).save_pretrained(weights / "motion")
+    for file in (*folder.glob("lora/*/*.safetensors"), *folder.glob("lightning/*.safetensors")):
+        place = weights / file.relative_to(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(file.read_bytes())
+
+
+def work(rank: int, workers: int, meeting: str, stage: str, shop: Workshop) -> None:
+    """One worker's share of a stage."""
+    torch.set_num_threads(1 if workers > 1 else max(1, torch.get_num_threads()))
+    if workers > 1:
+        group.init_process_group("gloo", init_method=meeting, rank=rank, world_size=workers)
+    torch.manual_seed(shop.seed)
+    STAGES[stage][0](Workshop(shop.folder, shop.device, shop.seed, shop.minutes, shop.steps, rank))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the stages that the arguments name and that are not done."""
+    parser = argparse.ArgumentParser(prog="gen.shapes.train", description=__doc__)
+    parser.add_argument("--stage", choices=(*STAGES, "all", "export"), default="all")
+    parser.add_argument("--steps", type=int, help="instead of the usual number")
+    parser.add_argument(
+        "--minutes", "--budget-minutes", type=float, default=1e9, help="the most for each stage"
+    )
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--workers", type=int, default=1, help="processes on the CPU")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--folder", type=Path, default=Path("build/shapes"), help="checkpoints and finished parts"
+    )
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where the result goes")
+    asked = parser.parse_args(arguments)
+    shop = Workshop(asked.folder, asked.device, asked.seed, asked.minutes, asked.steps)
+    for stage, (_, proof) in STAGES.items():
+        if asked.stage not in ("all", stage) or (asked.folder / proof).exists():
+            continue
+        with tempfile.TemporaryDirectory() as scratch:
+            meeting = f"file://{scratch}/meeting"
+            if asked.workers == 1:
+                work(0, 1, meeting, stage, shop)
+            else:
+                processes.spawn(  # type: ignore[attr-defined,no-untyped-call]  # public, but untyped
+                    work, (asked.workers, meeting, stage, shop), nprocs=asked.workers
+                )
+    if all((asked.folder / proof).exists() for _, proof in STAGES.values()) or asked.stage == "export":
+        export(asked.folder, asked.weights)
+
+
+if __name__ == "__main__":
+    main()

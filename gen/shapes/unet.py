@@ -1,0 +1,228 @@
+"""The denoiser of Shapes: image layers first, then with motion modules on clips, all of diffusers' own
+classes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from gen.shapes.caption import caption
+from gen.shapes.draw import draw
+from gen.shapes.loop import Plan, apart, train
+from gen.shapes.optimizer import Muon
+from gen.shapes.scene import FRAMES, Scene, asked
+from gen.shapes.text import LENGTH, WIDTH
+
+CHANNELS = (48, 96)
+HEADS = 3
+GROUPS = 16
+
+
+def new_image() -> UNet2DConditionModel:
+    """Untrained image layers: 16 x 16 x 8 latents, the prompt enters at 8 x 8."""
+    return UNet2DConditionModel(
+        sample_size=16,
+        in_channels=8,
+        out_channels=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=CHANNELS,
+        layers_per_block=1,
+        cross_attention_dim=WIDTH,
+        attention_head_dim=HEADS,
+        norm_num_groups=GROUPS,
+    )
+
+
+def new_motion() -> MotionAdapter:
+    """Untrained motion modules for the image layers; they begin as no change at all."""
+    return MotionAdapter(
+        block_out_channels=CHANNELS,
+        motion_layers_per_block=1,
+        motion_mid_block_layers_per_block=1,
+        motion_num_attention_heads=HEADS,
+        motion_norm_num_groups=GROUPS,
+        motion_max_seq_length=32,
+        use_motion_mid_block=True,
+        conv_in_channels=None,
+    )
+
+
+def new_scheduler() -> DDIMScheduler:
+    """v-prediction, linear betas bent to end in pure noise, steps counted back from there (Lin et al.,
+    2023)."""
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="linear",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        steps_offset=1,
+    )
+
+
+@dataclass(slots=True)
+class Source:
+    """Prompts and latents for training, made on the spot by the frozen encoder and coder."""
+
+    words: CLIPTokenizer
+    encoder: CLIPTextModel
+    coder: AutoencoderKL
+    device: str = "cpu"
+
+    @torch.no_grad()
+    def prompts(self, texts: Sequence[str]) -> Tensor:
+        """Hidden states: (texts, LENGTH, WIDTH)."""
+        ids = self.words(
+            list(texts), padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt"
+        )
+        states: Tensor = self.encoder(ids.input_ids.to(self.device))[0]
+        return states
+
+    @torch.no_grad()
+    def latents(self, scenes: Sequence[Scene], frames: Sequence[int], rng: random.Random) -> Tensor:
+        """Unit-variance latents: (scenes, 8, frames, 16, 16)."""
+        pictures = draw(scenes, rng, frames, self.device).flatten(0, 1) * 2 - 1
+        code = self.coder.encode(pictures.contiguous(memory_format=torch.channels_last)).latent_dist.mean
+        code = code * self.coder.config.scaling_factor
+        clips: Tensor = code.view(len(scenes), len(frames), *code.shape[1:]).transpose(1, 2).contiguous()
+        return clips
+
+
+def noised(clean: Tensor, noise: Tensor, steps: Tensor, alphas: Tensor) -> tuple[Tensor, Tensor]:
+    """The noisy latents at the timesteps and the velocity that leads there."""
+    alpha = alphas[steps].view(-1, *[1] * (clean.ndim - 1))
+    signal, blur = alpha.sqrt(), (1 - alpha).sqrt()
+    return signal * clean + blur * noise, signal * noise - blur * clean
+
+
+def timesteps(count: int, device: str) -> Tensor:
+    """Even over all noise levels, with a quarter more on the loud end, where colours and places are
+    decided."""
+    even = torch.rand(count)
+    loud = 1 - 0.3 * torch.rand(count) ** 2
+    return (torch.where(torch.rand(count) < 0.25, loud, even) * 1000).long().clamp(0, 999).to(device)
+
+
+def place_frames(model: nn.Module, frames: Sequence[int]) -> None:
+    """Tells the motion modules which of the sixteen frames they see, so that clips may be thinned in
+    training."""
+    for name, buffer in model.named_buffers():
+        if name.endswith("pos_embed.pe"):
+            buffer[:, : len(frames)] = _sinusoids(buffer.shape[-1])[:, list(frames)].to(buffer.device)
+
+
+def _sinusoids(width: int) -> Tensor:
+    place = torch.arange(32).unsqueeze(1)
+    rate = torch.exp(torch.arange(0, width, 2) * (-torch.log(torch.tensor(10000.0)) / width))
+    out = torch.zeros(1, 32, width)
+    out[0, :, 0::2] = torch.sin(place * rate)
+    out[0, :, 1::2] = torch.cos(place * rate)
+    return out
+
+
+class Bank:
+    """Encoded scenes with their prompts, used a few times each: drawing and encoding cost as much as a
+    lesson."""
+
+    def __init__(self, source: Source, frames: Sequence[int] | None, size: int, camera: float) -> None:
+        self.source, self.frames, self.size, self.camera = source, frames, size, camera
+        self.clean: list[Tensor] = []
+        self.states: list[Tensor] = []
+        self.fed = 0
+
+    def feed(self, count: int, rng: random.Random) -> None:
+        """Adds scenes of the bank's frames, or of one random frame each time where it has none; the
+        oldest go."""
+        frames = self.frames or [rng.randrange(FRAMES)]
+        pairs = [asked(rng, self.camera) for _ in range(count)]
+        texts = ["" if rng.random() < 0.08 else caption(said, rng) for _, said in pairs]
+        self.clean = [*self.clean, *self.source.latents([scene for scene, _ in pairs], frames, rng)][
+            -self.size :
+        ]
+        self.states = [*self.states, *self.source.prompts(texts)][-self.size :]
+        self.fed += count
+
+    def batch(self, count: int, rng: random.Random) -> tuple[Tensor, Tensor]:
+        """Latents (count, 8, frames, 16, 16) and states (count, LENGTH, WIDTH) of random scenes."""
+        picked = [rng.randrange(len(self.clean)) for _ in range(count)]
+        return torch.stack([self.clean[i] for i in picked]), torch.stack([self.states[i] for i in picked])
+
+
+def fit_image(plan: Plan, source: Source, batch: int = 40) -> UNet2DConditionModel:
+    """Trains the image layers on single frames."""
+    model = new_image().to(plan.device)
+    alphas = new_scheduler().alphas_cumprod.to(plan.device)
+    optimizer = Muon(model.named_parameters(), rate=0.02, adam_rate=3e-3, outer=("conv_in", "conv_out"))
+    bank = Bank(source, None, size=2000, camera=0.08)
+
+    def loss(done: float, rng: random.Random) -> Tensor:
+        bank.feed(batch // 5 if bank.fed else 2 * batch, rng)
+        clean, states = bank.batch(batch, rng)
+        clean, steps = clean[:, :, 0], timesteps(batch, plan.device)
+        noisy, wanted = noised(clean, torch.randn_like(clean), steps, alphas)
+        with torch.autocast(plan.device, torch.bfloat16):
+            made = model(noisy, steps, states).sample
+        return apart(made, wanted)
+
+    return train("image", model, optimizer, loss, plan)
+
+
+class Thinned:
+    """Banks of clips of which only some frames are seen, a few choices of frames at a time."""
+
+    def __init__(self, source: Source, clips: int, camera: float) -> None:
+        self.source, self.clips, self.camera = source, clips, camera
+        self.banks: dict[int, list[Bank]] = {}
+
+    def batch(self, frames: int, rng: random.Random) -> tuple[Tensor, Tensor, Sequence[int]]:
+        """Latents and states of `clips` clips, and which `frames` frames they are."""
+        banks = self.banks.setdefault(frames, [])
+        place = rng.randrange(4)
+        if place >= len(banks) or banks[place].fed > 10 * self.clips:
+            fresh = Bank(self.source, sorted(rng.sample(range(FRAMES), frames)), 96, self.camera)
+            banks[place : place + 1] = [fresh]
+            place = banks.index(fresh)
+        bank, clips = banks[place], max(2, self.clips * 4 // frames)
+        bank.feed(max(1, clips // 4) if bank.fed else clips, rng)
+        return *bank.batch(clips, rng), bank.frames or []
+
+
+def fit_motion(plan: Plan, source: Source, image: UNet2DConditionModel, batch: int = 16) -> UNetMotionModel:
+    """Trains motion modules and image layers together on clips: one to four frames of the sixteen, at
+    the end all."""
+    model = UNetMotionModel.from_unet2d(image, new_motion()).to(plan.device).requires_grad_(True)
+    alphas = new_scheduler().alphas_cumprod.to(plan.device)
+    optimizer = Muon(model.named_parameters(), rate=0.02, adam_rate=2e-3, outer=("conv_in", "conv_out"))
+    thinned = Thinned(source, batch, camera=0.15)
+
+    def loss(done: float, rng: random.Random) -> Tensor:
+        clean, states, frames = thinned.batch(rng.choice((1, 1, 2, 4)) if done < 0.88 else FRAMES, rng)
+        place_frames(model, frames)
+        steps = timesteps(len(clean), plan.device)
+        noisy, wanted = noised(clean, torch.randn_like(clean), steps, alphas)
+        with torch.autocast(plan.device, torch.bfloat16):
+            made = model(noisy, steps, states.repeat_interleave(clean.shape[2], 0)).sample
+        return apart(made, wanted)
+
+    model = train("motion", model, optimizer, loss, plan, keep=0.99)
+    place_frames(model, range(FRAMES))
+    return model
+
+
+def split(model: UNetMotionModel) -> tuple[UNet2DConditionModel, MotionAdapter]:
+    """The image layers and the motion modules of a denoiser, each in the class it is stored as."""
+    image, motion = new_image(), new_motion()
+    state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    image.load_state_dict({k: v for k, v in state.items() if "motion_modules" not in k})
+    motion.load_state_dict({k: v for k, v in state.items() if "motion_modules" in k})
+    return image, motion

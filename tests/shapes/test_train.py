@@ -1,0 +1,84 @@
+"""Training runs end to end at one step a stage, goes on where it stopped, and leaves the hub's layout."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from gen.shapes import text, train
+from gen.shapes.distill import official
+from gen.shapes.loop import Plan
+from gen.shapes.loop import train as loop
+from gen.shapes.optimizer import Muon, orthogonal
+from gen.shapes.scene import CAMERAS, Scene, Thing
+
+
+def test_codes_are_orthonormal_and_survive_a_layer_norm() -> None:
+    book, names = text.codebook(), text.names()
+    assert torch.allclose(book @ book.T, torch.eye(len(names)), atol=1e-5)
+    values = text.scene_values(Scene((Thing("star", "red", None, "left"),), "plain", "blue"))
+    code = text.codes(values, book, {name: i for i, name in enumerate(names)})
+    assert torch.allclose(code, torch.nn.functional.layer_norm(code, (text.WIDTH,)), atol=1e-3)
+
+
+def test_two_ways_to_state_a_scene_have_one_code() -> None:
+    plain = Scene((Thing("star", "red"),), None, "blue")
+    long = Scene((Thing("star", "red", "medium", "still"),), "plain", "blue")
+    assert text.scene_values(plain) == text.scene_values(long)
+
+
+def test_muon_makes_a_matrix_nearly_orthogonal() -> None:
+    made = orthogonal(torch.randn(24, 60, generator=torch.Generator().manual_seed(0)))
+    values = torch.linalg.svdvals(made)
+    assert values.min() > 0.6
+    assert values.max() < 1.3
+
+
+def test_a_stopped_stage_goes_on_as_if_never_stopped(tmp_path: Path) -> None:
+    def fit(folder: Path, *steps: int) -> list[torch.Tensor]:
+        for count in steps:
+            torch.manual_seed(0)
+            net = torch.nn.Linear(6, 6)
+            optimizer = Muon(net.named_parameters(), 0.02, 1e-3)
+            flat = 1e6  # a schedule so long that both runs are at its start
+
+            def loss(_: float, rng: object, net: torch.nn.Module = net) -> torch.Tensor:
+                return (net(torch.randn(8, 6)) - 3.0).pow(2).mean()
+
+            loop("line", net, optimizer, loss, Plan(count, flat, folder))
+        return [p.detach() for p in net.parameters()]
+
+    straight = fit(tmp_path / "a", 6)
+    resumed = fit(tmp_path / "b", 3, 6)
+    assert (tmp_path / "b" / "line.pt").exists()
+    assert all(a.shape == b.shape for a, b in zip(straight, resumed, strict=True))
+    state = torch.load(tmp_path / "b" / "line.pt", weights_only=True)
+    assert state["step"] == 6
+
+
+def test_lora_names_are_the_official_ones() -> None:
+    stem = "down_blocks.0.motion_modules.0.transformer_blocks.0.attn1"
+    assert official(f"{stem}.to_q.lora_A.move.weight") == f"unet.{stem}.processor.to_q_lora.down.weight"
+    assert official(f"{stem}.to_out.0.lora_B.move.weight") == f"unet.{stem}.processor.to_out_lora.up.weight"
+
+
+@pytest.mark.timeout(240)
+# Raised inside diffusers, where numpy asks a tensor for an array.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_every_stage_trains_and_the_result_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gen.shapes import score
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    parts, weights = tmp_path / "parts", tmp_path / "weights"
+    monkeypatch.setattr(text, "CORPUS", 300)
+    train.main(["--steps", "1", "--device", "cpu", "--folder", str(parts), "--weights", str(weights)])
+    for move in CAMERAS:
+        tensors = load_file(weights / "lora" / move / "pytorch_lora_weights.safetensors")
+        assert all(name.startswith("unet.") and ".processor.to_" in name for name in tensors)
+    for swift in (False, True):
+        make = score.maker(score.pipeline(weights, swift), weights, 1, 1.0)
+        clip = make("a red circle", 1, "pan-left")
+        assert clip.shape == (16, 128, 128, 3)
+    torch.set_num_threads(threads)

@@ -1,0 +1,37 @@
+"""Captions say what the scene states; help knows the words."""
+
+import random
+import subprocess
+import sys
+
+from gen.shapes.caption import caption
+from gen.shapes.scene import Scene, Thing, asked
+from gen.shapes.words import COLOUR_WORDS, SHAPE_WORDS, known, vocabulary
+
+
+def test_known_words_are_found_in_any_case_and_number() -> None:
+    assert known("Two RED hearts, photorealistic!") == {"red", "heart"}
+    assert known("a dog in the city") == set()
+    assert "zoom" in known("zoom in on a cat")
+    assert set(vocabulary()) == {"shapes", "colours", "sizes", "backgrounds", "motions"}
+
+
+def test_help_needs_no_torch() -> None:
+    code = "import sys, gen.shapes.words; sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_caption_names_the_colours_and_shapes_that_are_stated() -> None:
+    rng = random.Random(0)
+    for _ in range(500):
+        _, said = asked(rng, camera=0.2, two=0.4)
+        text = caption(said, rng).lower()
+        for thing in said.things:
+            assert thing.shape is None or any(word in text for word in SHAPE_WORDS[thing.shape])
+            assert thing.colour is None or any(word in text for word in COLOUR_WORDS[thing.colour])
+
+
+def test_captions_of_one_scene_differ() -> None:
+    scene = Scene((Thing("star", "red", "big", "left"),), "stripes", "blue")
+    rng = random.Random(0)
+    assert len({caption(scene, rng) for _ in range(50)}) > 40
