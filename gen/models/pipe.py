@@ -129,7 +129,7 @@ def tensors(place: Path) -> dict[str, Tensor]:
 
 def add_lora(pipe: Any, place: Path, name: str) -> None:
     """Loads a LoRA under that name. Raises EngineError naming the file when it fits no layer."""
-    state = tensors(place)
+    state = {key: tensor.to(pipe.dtype) for key, tensor in tensors(place).items()}
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several LoRAs are meant

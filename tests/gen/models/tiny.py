@@ -104,8 +104,8 @@ def motion_lora(file: Path, adapter: MotionAdapter, *, seed: int, rank: int = 2)
         if module and kind in ("q", "k", "v", "out") and weight.ndim == 2:
             high, wide = weight.shape
             key = f"unet.{module}.processor.to_{kind}_lora"
-            state[f"{key}.down.weight"] = torch.randn(rank, wide, generator=dice)
-            state[f"{key}.up.weight"] = torch.randn(high, rank, generator=dice)
+            state[f"{key}.down.weight"] = torch.randn(rank, wide, generator=dice).to(weight.dtype)
+            state[f"{key}.up.weight"] = torch.randn(high, rank, generator=dice).to(weight.dtype)
     file.parent.mkdir(parents=True, exist_ok=True)
     save_file(state, file)
     return file

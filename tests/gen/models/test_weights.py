@@ -1,0 +1,191 @@
+"""Weights are found in folders, fetched from a hub that answers as the real one does, and looked at."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from gen.errors import EngineError
+from gen.models import weights
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+GOOD = save({"a": torch.ones(3)})
+HUB: dict[str, dict[str, bytes]] = {
+    "someone/base": {
+        "model_index.json": b"{}",
+        "base.safetensors": GOOD,
+        "run.py": b"print()",
+        "unet/config.json": b"{}",
+        "unet/diffusion_pytorch_model.safetensors": GOOD,
+        "unet/diffusion_pytorch_model.fp16.safetensors": GOOD,
+        "unet/diffusion_pytorch_model.bin": b"pickle",
+        "safety_checker/model.safetensors": GOOD,
+    },
+    "someone/fast": {"4step.safetensors": GOOD, "8step.safetensors": GOOD},
+    "someone/torn": {"unet/diffusion_pytorch_model.safetensors": GOOD[:-2]},
+}
+
+
+class Hub(BaseHTTPRequestHandler):
+    """What `huggingface_hub` asks of a hub."""
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+    def do_HEAD(self) -> None:
+        self.answer()
+
+    def do_GET(self) -> None:
+        self.answer()
+
+    def answer(self) -> None:
+        found = re.match(
+            r"/(?:api/models/)?([\w-]+/[\w-]+)(?:/(revision|tree|resolve)/(\w+)/?(.*))?$",
+            self.path.split("?")[0],
+        )
+        repo, what, revision, file = found.groups() if found else ("", "", "", "")
+        if repo == "someone/gated":
+            return self.say(403, b"", {"X-Error-Code": "GatedRepo", "X-Error-Message": "ask for it"})
+        if repo not in HUB:
+            return self.say(401, b"", {"X-Error-Code": "RepoNotFound"})
+        if revision not in ("main", SHA):
+            return self.say(404, b"", {"X-Error-Code": "RevisionNotFound"})
+        if what == "resolve":
+            if file not in HUB[repo]:
+                return self.say(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": SHA})
+            etag = hashlib.sha1(HUB[repo][file]).hexdigest()  # noqa: S324, a name
+            return self.say(200, HUB[repo][file], {"ETag": f'"{etag}"', "X-Repo-Commit": SHA})
+        if what == "tree":
+            entries = [
+                {"type": "file", "path": path, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}  # noqa: S324
+                for path, data in HUB[repo].items()
+            ]
+            return self.say(200, json.dumps(entries).encode(), {})
+        return self.say(200, json.dumps({"id": repo, "sha": SHA}).encode(), {})
+
+    def say(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for key, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+
+@pytest.fixture
+def hub() -> Iterator[str]:
+    """Its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    thread = threading.Thread(target=server.serve_forever, name="hub")
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+ASK = """
+import json, sys
+from pathlib import Path
+from gen.errors import EngineError
+from gen.models import weights
+for spec in json.loads(sys.argv[1]):
+    try:
+        place = weights.find(spec, Path(sys.argv[2]))
+        files = [place] if place.is_file() else [each for each in place.rglob("*") if each.is_file()]
+        print(json.dumps(sorted(str(each.relative_to(place.parent)) for each in files)))
+    except EngineError as error:
+        print(json.dumps(str(error)))
+"""
+
+
+def ask(endpoint: str, cache: Path, *specs: Any) -> list[Any]:
+    """What a process of its own finds: the hub's library reads its address once."""
+    environ = {
+        **os.environ,
+        "HF_ENDPOINT": endpoint,
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HOME": str(cache),
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", ASK, json.dumps(specs), str(cache)],
+        cwd=weights.ROOT, env=environ, capture_output=True, text=True, timeout=100, check=True,
+    )  # fmt: skip
+    return [json.loads(line) for line in said.stdout.splitlines()]
+
+
+def test_from_a_hub(hub: str, tmp_path: Path) -> None:
+    lightning = {"repo": "someone/fast", "file": "4step.safetensors"}
+    found = ask(
+        hub, tmp_path, "someone/base", lightning, {**lightning, "file": "2step.safetensors"}, "someone/torn",
+        {"repo": "someone/base", "revision": "gone"}, "someone/gated", "someone/nothing",
+        {"repo": "someone/base", "allow": ["unet/config.json"], "revision": SHA},
+    )  # fmt: skip
+    wanted = ("model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors")
+    assert found[0] == [f"{SHA}/{file}" for file in wanted]  # no code, no pickle, nothing twice
+    assert found[1] == ["4step.safetensors"]
+    assert found[2] == "The weights someone/fast/2step.safetensors are missing."
+    assert found[3] == "unet/diffusion_pytorch_model.safetensors is cut short; fetch it again."
+    assert found[4] == "The weights someone/base are missing."
+    assert found[5].startswith("someone/gated wants its licence accepted: do so on its page")
+    assert found[6] == "There is no someone/nothing on the hub, or it is private: set HF_TOKEN."
+    assert found[7] == found[0]
+    away = ask("http://127.0.0.1:9", tmp_path, "someone/base", lightning, "someone/else")
+    assert away[:2] == found[:2]  # what was fetched once is there without the hub
+    assert away[2] == "The weights of someone/else could not be fetched: is the machine online?"
+
+
+def test_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(GOOD)
+    assert weights.find(str(tmp_path), tmp_path) == tmp_path
+    spec = {"repo": str(tmp_path), "file": "a.safetensors"}
+    assert weights.find(spec, tmp_path) == tmp_path / "a.safetensors"
+    for wrong, sentence in (
+        ({**spec, "file": "b.safetensors"}, "b.safetensors are missing"),
+        ("weights/of/nobody", "The weights weights/of/nobody are missing."),
+        (str(tmp_path / "gone"), "gone are missing"),
+    ):
+        with pytest.raises(EngineError, match=sentence):
+            weights.find(wrong, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "no safetensors file"), (b"\x80\x04pickle", "no safetensors file"), (GOOD[:20], "is no saf"),
+        (GOOD[:-1], "cut short"), (GOOD + b"x", "cut short"), (b"\x02" + b"\0" * 7 + b"[]", "no safetensors"),
+        (b"\xff" * 64, "no safetensors file"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file(data: bytes, sentence: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.safetensors"
+    file.write_bytes(data)
+    with pytest.raises(EngineError, match=sentence):
+        weights.check(file)
+    with pytest.raises(EngineError, match=re.escape(f"{tmp_path.name}/a.safetensors")):
+        weights.check(tmp_path)
+
+
+def test_pickles(tmp_path: Path) -> None:
+    pickle = tmp_path / "unet" / "weights.bin"
+    pickle.parent.mkdir()
+    pickle.write_bytes(b"cos\nsystem\n")
+    with pytest.raises(EngineError, match=r"unet/weights\.bin is a pickle"):
+        weights.check(tmp_path)
+    with pytest.raises(EngineError, match=r"weights\.bin is no safetensors file"):
+        weights.check(pickle)
+    (pickle.parent / "weights.safetensors").write_bytes(GOOD)  # beside what is loaded instead, it is let lie
+    weights.check(tmp_path)
