@@ -3,92 +3,101 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import signal
-import statistics
 import sys
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from bench.stage import ECHO, OURS, Figures, Row, config, recipe, started
+from playground.deed import Deed
 from playground.server import Playground
 
-ROOT = Path(__file__).parents[1]
-COMMANDS = 100
-ECHO = (sys.executable, "-m", "bench.echo")
-OURS = (sys.executable, "-m", "bot")
+#: As nice as the engine is: what compiles a model takes a whole core.
+BURN = "import os; os.nice(5)\nwhile True: pass"
+#: Each crashing recipe ends four engines before it is paused: enough of them crash for the whole row.
+CRASHING = 12
 
-#: A test card whose every frame takes a while: the engine is busy for the whole of the bench.
-BUSY = "\n[recipe.testcard.options]\nstep_seconds = 0.5\n\n[tier.everyone]\nwaiting = 1000\nrate = 100000\n"
-
-
-async def rows() -> dict[str, dict[str, float]]:
-    """By row, p50 and p99 in milliseconds."""
-    return {
-        "echo": await measure(ECHO, busy=False),
-        "idle": await measure(OURS, busy=False),
-        "busy": await measure(OURS, busy=True),
-    }
+#: The engine's mood in each row: the recipe that brings it about, how often it is asked for, and the word on
+#: its ticket that shows it.
+MOODS: Mapping[str, tuple[str, str]] = {
+    "idle": ("", ""),
+    "busy": (recipe("slow", step_seconds=0.5), "keep busy -seconds 10 -model slow"),
+    "compiling": (recipe("loading", load_seconds=300), "keep loading -model loading"),
+    "crashing": ("".join(recipe(f"crash{n}", die_at=0) for n in range(CRASHING)), "crash -model crash{n}"),
+}
 
 
-async def measure(command: tuple[str, ...], *, busy: bool) -> dict[str, float]:
-    """100 commands at once, from the event's dispatch to the callback's arrival."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with Playground(judge=False, verify=False) as place, started(place, command, Path(folder)):
-            place.limits.relax()
-            people = [place.person(name) for name in ("Ada", "Ben", "Cyd", "Mod")]
-            channel = place.channel("clips")
-            if busy:
-                await people[0].slash(channel, "animate", {"prompt": "keep busy -seconds 10"})
-                await place.until(lambda: any("step" in text for text in _texts(place, channel)), 60)
-            start = len(place.journal.entries)
-            await asyncio.gather(
-                *(
-                    people[number % 4].slash(channel, "animate", {"prompt": str(number)})
-                    for number in range(COMMANDS)
-                )
-            )
-            await place.until(lambda: len(delays(place, start)) >= COMMANDS, 120)
-            times = sorted(delays(place, start))
-    return {"p50_ms": statistics.median(times) * 1e3, "p99_ms": times[int(len(times) * 0.99) - 1] * 1e3}
-
-
-@asynccontextmanager
-async def started(place: Playground, command: tuple[str, ...], data: Path) -> AsyncIterator[None]:
-    """The bot's process, connected."""
-    config = data / "config.toml"
-    shipped = (ROOT / "config.toml").read_text("utf-8")
-    config.write_text(re.sub(r"(?ms)^\[tier\.everyone\].*?(?=^\[)", "", shipped) + BUSY, "utf-8")
-    environ = {**os.environ, **place.environ, "ZOETROPE_DATA": str(data), "ZOETROPE_CONFIG": str(config)}
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, env=environ, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        await place.ready(1, 60)
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(process.wait(), 15)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-
-
-def delays(place: Playground, start: int) -> list[float]:
-    """Seconds from each dispatched interaction to its first answer."""
-    asked: dict[str, float] = {}
-    found: list[float] = []
-    for entry in list(place.journal.entries)[start:]:
-        if entry.kind == "event" and entry.text.startswith("INTERACTION_CREATE"):
-            if match := re.search(r'"id": "(\d+)"', entry.text):
-                asked[match[1]] = entry.at
-        elif (match := re.search(r"/interactions/(\d+)/\S+/callback", entry.text)) and match[1] in asked:
-            found.append(entry.at - asked.pop(match[1]))
+async def rows(say: Callable[[str], None], commands: int = 100, many: int = 1000) -> Figures:
+    """p50 and p99 in milliseconds by row: `commands` at once, and `many` in the row of that name."""
+    found: Figures = {}
+    for count, moods in ((commands, tuple(MOODS)), (many, ("busy",))):
+        name = "echo" if count == commands else f"echo_{count}"
+        echo = await measure(ECHO, "idle", count)
+        found |= echo.figures(f"ack.{name}")
+        say(f"first answer, {count} at once, echo bot     {echo.beside(None)}")
+        for mood in moods:
+            row = await measure(OURS, mood, count)
+            found |= row.figures(f"ack.{mood if count == commands else count}")
+            say(f"first answer, {count} at once, {mood:<10}  {row.beside(echo)}")
     return found
 
 
-def _texts(place: Playground, channel: int) -> list[str]:
-    return [one["content"] for one in place.world.last(channel, place.user("Ada").id, 5)]
+async def measure(command: tuple[str, ...], mood: str, commands: int) -> Row:
+    """Milliseconds from each command to the callback's arrival, all commands asked at once."""
+    async with AsyncExitStack() as stack:
+        data = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
+        place = await stack.enter_async_context(Playground(judge=False, verify=False))
+        place.limits.relax()
+        tables, prompt = MOODS[mood]
+        await stack.enter_async_context(started(place, command, data, config(data, tables)))
+        if prompt:
+            await _brood(place, prompt)
+        if mood == "compiling":
+            burner = await asyncio.create_subprocess_exec(sys.executable, "-c", BURN)
+            stack.push_async_callback(burner.wait)
+            stack.callback(burner.kill)
+        return Row(await _burst(place, commands))
+
+
+async def _brood(place: Playground, prompt: str) -> None:
+    """Gets the engine into its mood: a job of it runs, where nobody looks."""
+    ada, channel = place.person("Ada"), place.channel("clips")
+    for number in range(CRASHING if "{n}" in prompt else 1):
+        await ada.slash(channel, "animate", {"prompt": prompt.format(n=number)})
+
+    def told() -> list[str]:
+        return [one["content"] for one in place.world.last(channel, place.user("Ada").id, 50)]
+
+    await place.until(lambda: any("oading" in one or "step" in one or "engine" in one for one in told()), 60)
+
+
+async def _burst(place: Playground, commands: int) -> list[float]:
+    people = [place.person(name) for name in ("Ada", "Ben", "Cyd", "Mod")]
+    channel = place.channel("clips")
+    place.journal.size = 100 * commands + 5000
+    zero = time.time() - place.journal.add("note", "the bench asks").at
+    deeds = await asyncio.gather(
+        *(people[number % 4].slash(channel, "animate", {"prompt": str(number)}) for number in range(commands))
+    )
+    waiting = list(deeds)
+
+    def answered() -> bool:
+        while waiting and waiting[-1].state != "pending":
+            waiting.pop()
+        return not waiting
+
+    await place.until(answered, 120)
+    return sorted(_delays(place, deeds, zero))
+
+
+def _delays(place: Playground, deeds: list[Deed], zero: float) -> list[float]:
+    """Milliseconds from each command to its first answer; one without counts as Discord's 3 seconds."""
+    born = {str(deed.id): deed.interaction.born for deed in deeds}
+    found = []
+    for entry in list(place.journal.entries):
+        parts = entry.path.split("/")
+        if parts[1:2] == ["interactions"] and entry.status < 300 and parts[2] in born:
+            found.append((zero + entry.at - born.pop(parts[2])) * 1e3)
+    return found + [3000.0] * len(born)

@@ -8,7 +8,9 @@ from typing import Protocol
 
 import discord
 
+from commands.door import Door
 from commands.echoes import Echoes
+from commands.pictures import Pictures
 from gen.job import Asker, Job
 from gen.studio import Studio, Upload
 
@@ -46,3 +48,5 @@ class House:
     board: Board
     desk: Desk
     echoes: Echoes = field(default_factory=Echoes)
+    pictures: Pictures = field(default_factory=Pictures)
+    door: Door = field(default_factory=Door)

@@ -41,7 +41,9 @@ async def make(
         look(file)
     house.studio.read(task, text, options, asker)
     private = private and interaction.guild_id is not None
-    await errors.begin(interaction, private=private)
+    async with house.door.answering():
+        await errors.begin(interaction, private=private)
+    await house.door.quiet()
     if private:
         await _make_privately(house, interaction, task, text, options, files, asker)
         return

@@ -1,0 +1,105 @@
+"""What benches share: a settings file, a bot as a process, a row of times."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import statistics
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playground.server import Playground
+
+ROOT = Path(__file__).parents[1]
+OURS = (sys.executable, "-m", "bot")
+ECHO = (sys.executable, "-m", "bench.echo")
+
+#: Key to value, as they go into the JSON file.
+Figures = dict[str, float]
+
+#: Nobody is held back: a bench asks more of one person's lane than a person may.
+OPEN = "[tier.everyone]\nwaiting = 20000\nrate = 1000000\n\n"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Times in milliseconds, sorted."""
+
+    times: Sequence[float]
+
+    @property
+    def p50(self) -> float:
+        """Their median."""
+        return statistics.median(self.times)
+
+    @property
+    def p99(self) -> float:
+        """The time that 99 of 100 keep within."""
+        return self.times[max(0, -(-99 * len(self.times) // 100) - 1)]
+
+    def figures(self, key: str) -> Figures:
+        """Both, for the JSON file."""
+        return {f"{key}.p50_ms": round(self.p50, 2), f"{key}.p99_ms": round(self.p99, 2)}
+
+    def beside(self, other: Row | None) -> str:
+        """Both in words, and how many times the other's p99."""
+        ratio = f"   {self.p99 / other.p99:5.2f} × the echo bot's" if other else ""
+        return f"p50 {self.p50:8.1f} ms   p99 {self.p99:8.1f} ms{ratio}"
+
+
+def recipe(name: str, **options: float) -> str:
+    """The table of a test card under another name, with options that make it misbehave."""
+    values = ", ".join(f"{key} = {value}" for key, value in options.items())
+    return (
+        f'\n[recipe.{name}]\ntask = "text"\nfamily = "testcard"\nabout = "For the bench"\n'
+        f'sizes = {{ "1:1" = [64, 64] }}\nseconds = {{ default = 0.5, least = 0.5, most = 100 }}\n'
+        f"fps = {{ default = 8, least = 8, most = 24 }}\noptions = {{ {values} }}\n"
+    )
+
+
+def config(data: Path, more: str = "") -> Path:
+    """The shipped settings with nobody held back, and more tables."""
+    shipped = (ROOT / "config.toml").read_text("utf-8")
+    path = data / "config.toml"
+    path.write_text(re.sub(r"(?ms)^\[tier\.everyone\].*?(?=^\[)", OPEN, shipped) + more, "utf-8")
+    return path
+
+
+@asynccontextmanager
+async def started(
+    place: Playground, command: Sequence[str], data: Path, settings: Path
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The bot's process, connected; ended when the block ends."""
+    environ = {**os.environ, **place.environ, "ZOETROPE_DATA": str(data), "ZOETROPE_CONFIG": str(settings)}
+    with (data / "bot.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, env=environ, stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL
+        )
+    try:
+        await _ready(place, process, data)
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), 20)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def _ready(place: Playground, process: asyncio.subprocess.Process, data: Path) -> None:
+    """Waits until the bot is connected. Raises AssertionError with its log when it ends instead."""
+    ready = asyncio.create_task(place.ready(1, 60))
+    ended = asyncio.create_task(process.wait())
+    await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if ended.done():
+        ready.cancel()
+        words = (data / "bot.log").read_text("utf-8", "replace")
+        raise AssertionError(f"The bot ended with {process.returncode}:\n{words[-3000:]}")
+    ended.cancel()
+    await ready
