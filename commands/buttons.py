@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from discord import ButtonStyle
@@ -11,7 +12,12 @@ from discord.ui import Button, View
 REROLL = "reroll"
 CANCEL = "cancel"
 DELETE = "delete"
-OLDER = "older"
+PAGE = "page"
+REMIX = "remix"
+LETTER = "letter"
+FAVOURITE = "keep"
+INFO = "info"
+PICTURE = "picture"
 
 
 def button(deed: str, about: str, label: str, emoji: str | None = None) -> Button[Any]:
@@ -20,10 +26,20 @@ def button(deed: str, about: str, label: str, emoji: str | None = None) -> Butto
 
 
 def row(*buttons: Button[Any]) -> View:
-    """Buttons to send. The view is drawn and forgotten: discord.py keeps none that has stopped, and presses
-    are heard by custom id, on today's messages as on those from before a restart."""
+    """A row of buttons."""
+    return rows(buttons)
+
+
+def rows(*rows: Iterable[Button[Any]]) -> View:
+    """Rows of buttons to send.
+
+    The view is drawn and forgotten: discord.py keeps none that has stopped, and presses are heard by custom
+    id, on today's messages as on those from before a restart.
+    """
     view = View(timeout=None)
-    for one in buttons:
-        view.add_item(one)
+    for number, buttons in enumerate(rows):
+        for one in buttons:
+            one.row = number
+            view.add_item(one)
     view.stop()
     return view

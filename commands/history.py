@@ -1,38 +1,60 @@
-"""/history: my clips, newest first, page by page."""
+"""/history: my clips, newest first, page by page; searched by words, or only those I keep."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import discord
 from discord import app_commands
+from discord.app_commands import Range
 
 from commands import buttons, replies
 from commands.errors import begin
 from commands.house import House
 from commands.presses import hearing
+from commands.replies import PAGE, SEARCH, Look
+from gen.errors import NotFound
+from gen.job import Job
 
 
 def add(tree: app_commands.CommandTree[Any], house: House) -> None:
-    """Adds the command and its button."""
+    """Adds the command and its buttons."""
 
     @tree.command(name="history", description="Show your clips, with their seeds, models and links")
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
-    async def history(interaction: discord.Interaction[Any]) -> None:
+    @app_commands.describe(
+        search="Words that the prompt or the flags have",
+        favourites="Only the clips that you keep with a star",
+    )
+    async def history(
+        interaction: discord.Interaction[Any],
+        search: Range[str, 0, SEARCH] = "",
+        favourites: bool = False,
+    ) -> None:
         await begin(interaction, private=True)
-        await _page(house, interaction, None)
+        await _page(house, interaction, Look(favourites=favourites, words=" ".join(search.split())))
 
-    tree.client.add_dynamic_items(hearing(buttons.OLDER, older, house))
+    tree.client.add_dynamic_items(hearing(buttons.PAGE, turn, house, about=r"[^\n]{2,90}"))
 
 
-async def older(house: House, interaction: discord.Interaction[Any], about: str) -> None:
-    """Turns the page; `about` is the time of the last clip on it."""
+async def turn(house: House, interaction: discord.Interaction[Any], about: str) -> None:
+    """Turns the page."""
     await interaction.response.defer()
-    await _page(house, interaction, float(about))
+    await _page(house, interaction, Look.read(about))
 
 
-async def _page(house: House, interaction: discord.Interaction[Any], before: float | None) -> None:
-    jobs = await house.studio.history(interaction.user.id, limit=replies.PAGE + 1, before=before)
-    more = len(jobs) > replies.PAGE
-    text, view = replies.history(jobs[: replies.PAGE], interaction.locale.value, more=more)
+async def _page(house: House, interaction: discord.Interaction[Any], look: Look) -> None:
+    before: Job | None = None
+    if look.before:
+        with suppress(NotFound):  # forgotten meanwhile: the newest page
+            before = await house.studio.find(look.before)
+    jobs = await house.studio.history(
+        interaction.user.id, limit=PAGE + 1, before=before, words=look.words, favourites=look.favourites
+    )
+    page = jobs[:PAGE]
+    children = {job.id: len(await house.studio.children(job.id)) for job in page}
+    text, view = replies.history(
+        page, interaction.locale.value, more=len(jobs) > PAGE, look=look, children=children
+    )
     await interaction.edit_original_response(content=text, view=view)

@@ -16,10 +16,12 @@ from commands.house import House
 Act = Callable[[House, discord.Interaction[Any], str], Awaitable[None]]
 
 
-def hearing(deed: str, act: Act, house: House) -> type[DynamicItem[Button[Any]]]:
-    """What hears every button of that deed, for `client.add_dynamic_items`."""
+def hearing(
+    deed: str, act: Act, house: House, *, about: str = "[0-9A-Za-z.]{1,40}"
+) -> type[DynamicItem[Button[Any]]]:
+    """What hears every button of that deed, for `client.add_dynamic_items`; `about` is a pattern."""
 
-    class Press(DynamicItem[Button[Any]], template=rf"{deed}:(?P<about>[0-9A-Za-z.]{{1,40}})"):
+    class Press(DynamicItem[Button[Any]], template=f"{deed}:(?P<about>{about})"):
         def __init__(self, about: str) -> None:
             super().__init__(Button(custom_id=f"{deed}:{about}"))
             self.about = about

@@ -2,25 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import discord
 from discord import app_commands
 
-from commands import animate, cancel, errors, history, img2vid, interp, queue, reroll
+from commands import (
+    animate,
+    buttons,
+    cancel,
+    errors,
+    favourite,
+    forms,
+    history,
+    img2vid,
+    interp,
+    letter,
+    picture,
+    queue,
+    reactions,
+    remix,
+    replies,
+    reroll,
+    show,
+)
 from commands.house import House
+
+#: What reactions do, once set and once taken back.
+ADDED: Mapping[str, reactions.Act] = {
+    **dict.fromkeys(replies.REROLLS, reroll.again),
+    replies.DROP: reroll.drop,
+    replies.LETTER: letter.reacted,
+    replies.STAR: favourite.reacted,
+}
+REMOVED: Mapping[str, reactions.Act] = {replies.STAR: favourite.reacted}
 
 
 def register(client: discord.Client, tree: app_commands.CommandTree[Any], house: House) -> None:
     """Everything that people can type, press and react with."""
-    for command in (animate, img2vid, interp, cancel, queue, history, reroll):
+    for command in (
+        animate, img2vid, interp, cancel, queue, history, show, picture, reroll, remix, letter, favourite,
+    ):  # fmt: skip
         command.add(tree, house)
     errors.add(tree)
+    forms.hear(client, house, {buttons.REMIX: remix.submit, buttons.PICTURE: picture.submit})
 
     async def first(interaction: discord.Interaction[Any]) -> bool:
         return not house.echoes.heard(interaction.id)
 
     tree.interaction_check = first  # type: ignore[method-assign]  # the tree is the client's own, not ours to subclass
     # bot.client.Client hands every reaction to this.
-    client.reacted = partial(reroll.reacted, house, client)  # type: ignore[attr-defined]  # it is its own field
+    client.reacted = partial(reactions.reacted, house, client, ADDED)  # type: ignore[attr-defined]  # it is its own field
+
+    @client.event
+    async def on_raw_reaction_remove(event: discord.RawReactionActionEvent) -> None:
+        await reactions.reacted(house, client, REMOVED, event)

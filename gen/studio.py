@@ -201,10 +201,14 @@ class Studio:
 
         Raises NotFound.
         """
-        wanted = not await self.ledger.people.keeps(user, job_id) if on is None else on
+        wanted = not await self.keeps(user, job_id) if on is None else on
         if not await self.ledger.people.favourite(user, job_id, wanted):
             raise NotFound("There is no clip {id} here.", id=job_id[:40])
         return wanted
+
+    async def keeps(self, user: int, job_id: str) -> bool:
+        """Whether a job is among the user's favourites."""
+        return await self.ledger.people.keeps(user, job_id)
 
     async def file(self, job: Job, limit: int) -> Path | None:
         """The job's clip in at most `limit` bytes; None when its file is gone. Raises EngineError."""

@@ -1,22 +1,41 @@
 """Every word for users: pure functions of a job, its place, an error and a language."""
 
-from commands.replies.card import card, file_name
+from commands.replies.card import card, file_name, letter, parameters
 from commands.replies.line import LINES, queue, stopped, suggestion
 from commands.replies.notices import (
     broken,
     forbidden,
+    kept,
+    letter_sent,
     outdated,
+    picture_form,
     reading,
+    remix_form,
+    returned,
     sent_privately,
     unheard,
     unreadable,
 )
-from commands.replies.pieces import DROP, REROLL, REROLLS, asked, idle, link, refused, title
-from commands.replies.shelf import PAGE, history
+from commands.replies.pieces import (
+    DROP,
+    LETTER,
+    REROLL,
+    REROLLS,
+    STAR,
+    asked,
+    idle,
+    link,
+    refused,
+    spoken,
+    title,
+)
+from commands.replies.shelf import PAGE, SEARCH, Look, history
 from commands.replies.ticket import failed, ticket
 
 __all__ = [
-    "DROP", "LINES", "PAGE", "REROLL", "REROLLS", "asked", "broken", "card", "failed", "file_name",
-    "forbidden", "history", "idle", "link", "outdated", "queue", "reading", "refused", "sent_privately",
-    "stopped", "suggestion", "ticket", "title", "unheard", "unreadable",
+    "DROP", "LETTER", "LINES", "PAGE", "REROLL", "REROLLS", "SEARCH", "STAR", "Look", "asked",
+    "broken", "card", "failed", "file_name", "forbidden", "history", "idle", "kept", "letter",
+    "letter_sent", "link", "outdated", "parameters", "picture_form", "queue", "reading", "refused",
+    "remix_form", "returned", "sent_privately", "spoken", "stopped", "suggestion", "ticket",
+    "title", "unheard", "unreadable",
 ]  # fmt: skip

@@ -9,10 +9,14 @@ from dataclasses import replace
 
 from discord.ui import View
 
-from commands.buttons import row
+from commands.buttons import rows
 from commands.replies import pieces
-from commands.words import fit, quote, say
+from commands.words import fit, plain, quote, say
 from gen.job import Job
+from gen.recipe import Recipe
+
+#: Children of a clip that are named.
+CHILDREN = 8
 
 
 def card(job: Job, *, idle: Sequence[str] = ()) -> tuple[str, View]:
@@ -20,12 +24,93 @@ def card(job: Job, *, idle: Sequence[str] = ()) -> tuple[str, View]:
     locale = job.asker.locale
     lines = [f"<@{job.asker.user}> {pieces.title(job)}", pieces.small(locale, *pieces.facts(job))]
     flags = quote(str(replace(pieces.asked(job), prompt="", seed=None, model=None)))
-    parent = say(locale, "rolled again from {id}", id=f"`{job.parent}`") if job.parent else ""
+    parent = say(locale, "from clip {id}", id=f"`{job.parent}`") if job.parent else ""
     lines.append(pieces.small(locale, flags, pieces.took(job), parent, pieces.number(job)))
     if job.clip and job.clip.note:
         lines.append(pieces.small(locale, quote(job.clip.note)))
     lines += pieces.without(locale, idle)
-    return fit("\n".join(lines)), row(pieces.reroll_button(job), pieces.delete_button(job))
+    return fit("\n".join(lines)), deeds(job, here=job.asker.private or job.asker.guild is None)
+
+
+def deeds(job: Job, *, here: bool) -> View:
+    """What can be done with a clip, in two rows; `here`, in direct messages, it need not be sent there."""
+    first = (pieces.reroll_button(job), pieces.remix_button(job), pieces.info_button(job))
+    letter = [] if here else [pieces.letter_button(job)]
+    return rows(first, (*letter, pieces.favourite_button(job), pieces.delete_button(job)))
+
+
+def letter(job: Job, locale: str, *, link: bool) -> tuple[str, View]:
+    """The clip as it comes by direct message, to whoever asked for it; with a link where its file is gone."""
+    told = pieces.spoken(job, locale)
+    lines = [pieces.title(told), pieces.small(locale, *pieces.facts(told))]
+    lines.append(pieces.small(locale, pieces.by(told), pieces.took(told), pieces.number(told)))
+    if link:
+        gone = say(locale, "The file is no longer kept here; Discord may still have it")
+        lines.append(" · ".join(part for part in (gone, pieces.link(job)) if part))
+    return fit("\n".join(lines)), deeds(told, here=True)
+
+
+def parameters(job: Job, locale: str, *, recipe: Recipe | None = None, children: Sequence[str] = ()) -> str:
+    """All that was asked for and made: enough to make the clip again anywhere."""
+    told, request = pieces.spoken(job, locale), job.request
+    there = pieces.link(job)
+    title = pieces.title(told, 200)
+    lines = [f"[{title}]({there})" if there else title, pieces.small(locale, pieces.by(told), *_times(told))]
+    lines += [f"{name}: {value}" for name, value in _values(told, recipe) if value]
+    lines.append(pieces.small(locale, *_family(told, children)))
+    if job.clip and job.clip.note:
+        lines.append(pieces.small(locale, quote(job.clip.note)))
+    again = replace(pieces.asked(job), seed=request.seed, model=request.recipe)
+    return fit("\n".join([*lines, f"```\n{_typed(str(again))}\n```"]))
+
+
+def _values(job: Job, recipe: Recipe | None) -> list[tuple[str, str]]:
+    """Names and values; what has no effect with the recipe is left out."""
+    locale, request, clip = job.asker.locale, job.request, job.clip
+    width, height = (clip.width, clip.height) if clip else (request.width, request.height)
+    frames, fps = (clip.frames, clip.fps) if clip else (request.frames, request.fps)
+
+    def shown(name: str, value: str) -> str:
+        return value if recipe is None or getattr(recipe, name) is not None else ""
+
+    return [
+        (say(locale, "Model"), request.recipe),
+        (say(locale, "Seed"), f"`{request.seed}`"),
+        (say(locale, "To avoid"), quote(request.negative, 300)),
+        (say(locale, "Size"), f"{width} × {height}"),
+        (say(locale, "Length"), _length(locale, frames, fps)),
+        (say(locale, "Steps"), shown("steps", str(request.steps))),
+        (say(locale, "Guidance"), shown("guidance", f"{request.guidance:g}")),
+        (say(locale, "Motion"), shown("motion", f"{request.motion:g}")),
+        (say(locale, "Camera"), ", ".join(request.camera)),
+        (say(locale, "Loop"), say(locale, "yes") if request.loop else ""),
+        (say(locale, "Smoothing"), f"× {request.smooth}" if request.smooth > 1 else ""),
+    ]
+
+
+def _length(locale: str, frames: int, fps: int) -> str:
+    seconds = f"{round(frames / fps, 2):g}"
+    return say(locale, "{seconds} s · {frames} frames · {fps} fps", seconds=seconds, frames=frames, fps=fps)
+
+
+def _times(job: Job) -> list[str]:
+    return [f"<t:{int(job.created)}:f>", pieces.took(job), pieces.number(job)]
+
+
+def _family(job: Job, children: Sequence[str]) -> list[str]:
+    """Which clip it came from, and which came from it."""
+    locale = job.asker.locale
+    parent = say(locale, "from clip {id}", id=f"`{job.parent}`") if job.parent else ""
+    shown = ", ".join(f"`{child}`" for child in children[:CHILDREN])
+    more = "" if len(children) <= CHILDREN else f" … ({len(children)})"
+    came = say(locale, "clips made from it: {ids}", ids=shown + more) if children else ""
+    return [parent, came]
+
+
+def _typed(text: str) -> str:
+    """Words as they are typed, in a block of code: three backticks would end it."""
+    whole = plain(text, 900)
+    return whole.replace("`" * 3, "'" * 3)
 
 
 def file_name(job: Job) -> str:

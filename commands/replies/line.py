@@ -38,8 +38,9 @@ def queue(places: Sequence[Place], user: int, locale: str, *, paused: str = "") 
 
 def suggestion(job: Job, locale: str) -> str:
     """One clip in a list to choose from, at most 100 characters."""
-    state = say(locale, "being made") if job.state is State.RUNNING else say(locale, "waiting")
-    return plain(f"{plain(pieces.name(job, locale), 70)} · {state} · {job.id}", 100)
+    state = pieces.state(locale, job.state)
+    parts = (plain(pieces.name(job, locale), 70), state, job.id)
+    return plain(" · ".join(part for part in parts if part), 100)
 
 
 def stopped(job: Job, locale: str) -> str:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from commands.words import quote, say
+from commands.replies import pieces
+from commands.words import MOST, plain, quote, say
+from gen.errors import ZoetropeError
+
+#: Stand for three backticks, which would end a block of code.
+QUOTES = "'''"
 
 
 def reading(locale: str) -> str:
@@ -42,3 +47,44 @@ def broken(locale: str) -> str:
     return say(
         locale, "Something broke inside the bot; the operator's log says what. Try again, or tell them."
     )
+
+
+def returned(error: ZoetropeError, words: str, locale: str) -> str:
+    """A refusal of what was typed into a form, which has closed: the words come back with it."""
+    text = pieces.refused(error, locale)
+    if not words:
+        return text
+    typed = say(locale, "You typed:")
+    return f"{text}\n{typed}\n```\n{plain(words, MOST - len(text) - 100).replace('`' * 3, QUOTES)}\n```"
+
+
+def remix_form(locale: str) -> tuple[str, str, str]:
+    """Title, label and note of the form that remixes a clip."""
+    return (
+        say(locale, "Remix this clip"),
+        say(locale, "Prompt and flags"),
+        say(locale, "As they were; change what you like. Without -seed the clip comes out anew."),
+    )
+
+
+def picture_form(locale: str, name: str) -> tuple[str, str, str]:
+    """Title, label and note of the form that sets a picture in motion."""
+    return (
+        say(locale, "Animate this image"),
+        say(locale, "Prompt and flags"),
+        say(
+            locale, "What is to happen in {name}; may be empty. Flags: -camera zoom in", name=plain(name, 30)
+        ),
+    )
+
+
+def letter_sent(locale: str, channel: int) -> str:
+    """Says where the clip is."""
+    return say(locale, "Sent to you: <#{channel}>", channel=channel)
+
+
+def kept(locale: str, *, on: bool) -> str:
+    """Says what became of a favourite."""
+    if on:
+        return say(locale, "It is among your favourites; /history with favourites on shows them.")
+    return say(locale, "It is no longer among your favourites.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from discord.ui import Button
@@ -22,6 +23,12 @@ REROLL = "\N{CLOCKWISE RIGHTWARDS AND LEFTWARDS OPEN CIRCLE ARROWS}"
 REROLLS = frozenset({REROLL, "\N{ANTICLOCKWISE DOWNWARDS AND UPWARDS OPEN CIRCLE ARROWS}"})
 #: The reaction that cancels or deletes.
 DROP = "\N{CROSS MARK}"
+#: The reactions that send a clip by direct message, and that keep it among one's favourites.
+LETTER = "\N{ENVELOPE}"
+STAR = "\N{WHITE MEDIUM STAR}"
+#: The marks of buttons that are no reactions.
+REMIX = "\N{TWISTED RIGHTWARDS ARROWS}"
+INFO = "\N{INFORMATION SOURCE}"
 
 #: Promised times are rounded up to these seconds, so that a message is not edited for every flutter, and lie
 #: so much later than expected, so that none has passed before the next edit.
@@ -29,6 +36,11 @@ GRAIN = 5
 LAG = 3
 #: Cells of a progress bar.
 CELLS = 10
+
+
+def spoken(job: Job, locale: str) -> Job:
+    """The job as it is told to someone of another language than its owner's."""
+    return replace(job, asker=replace(job.asker, locale=locale))
 
 
 def title(job: Job, most: int = 400) -> str:
@@ -47,6 +59,10 @@ def name(job: Job, locale: str) -> str:
 
 def head(job: Job) -> str:
     return f"{title(job)} · <@{job.asker.user}>"
+
+
+def by(job: Job) -> str:
+    return say(job.asker.locale, "by {user}", user=f"<@{job.asker.user}>")
 
 
 def small(locale: str, *parts: str) -> str:
@@ -84,6 +100,18 @@ def facts(job: Job) -> list[str]:
         facts.append(say(locale, "{seconds} s", seconds=f"{round(clip.seconds, 2):g}"))
         facts.append(say(locale, "{fps} fps", fps=clip.fps))
     return facts
+
+
+def state(locale: str, state: State) -> str:
+    """Where a job stands, in a word or two; nothing where its clip is there."""
+    words = {
+        State.WAITING: say(locale, "waiting"),
+        State.RUNNING: say(locale, "being made"),
+        State.MADE: say(locale, "made, not yet sent"),
+        State.FAILED: say(locale, "failed"),
+        State.CANCELLED: say(locale, "cancelled"),
+    }
+    return words.get(state, "")
 
 
 def without(locale: str, idle: Sequence[str]) -> list[str]:
@@ -164,3 +192,23 @@ def cancel_button(job: Job) -> Button[Any]:
 def delete_button(job: Job) -> Button[Any]:
     """Deletes the clip's message."""
     return button(buttons.DELETE, job.id, say(job.asker.locale, "Delete"), DROP)
+
+
+def remix_button(job: Job) -> Button[Any]:
+    """Opens the prompt and the flags, to be changed."""
+    return button(buttons.REMIX, job.id, say(job.asker.locale, "Remix"), REMIX)
+
+
+def letter_button(job: Job) -> Button[Any]:
+    """Sends the clip by direct message."""
+    return button(buttons.LETTER, job.id, say(job.asker.locale, "Send me"), LETTER)
+
+
+def favourite_button(job: Job) -> Button[Any]:
+    """Keeps the clip among the presser's favourites, or no longer."""
+    return button(buttons.FAVOURITE, job.id, say(job.asker.locale, "Favourite"), STAR)
+
+
+def info_button(job: Job) -> Button[Any]:
+    """Shows all it takes to make the clip again."""
+    return button(buttons.INFO, job.id, say(job.asker.locale, "Info"), INFO)

@@ -12,14 +12,26 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from playground import places
-from playground.person import Deed, Person
 from playground.server import Playground
 from tests.running import Bot, picture, running
+from tests.speaking import (
+    PRIVATE,
+    button,
+    buttons,
+    clip,
+    clips_of,
+    history,
+    made,
+    newcomer,
+    pressed,
+    refusal,
+    shown,
+    ticket_of,
+    until_clip,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PRIVATE = 1 << 6
 LONG = " -seconds 10 -fps 24"  # some seconds of work
 
 
@@ -39,69 +51,6 @@ def channel(place: Playground) -> int:
     return place.channel("clips")
 
 
-async def newcomer(place: Playground, name: str) -> Person:
-    """Someone whose lane is empty."""
-    await place.do(places.add_person, name, place.guild)
-    return place.person(name)
-
-
-def shown(place: Playground, channel: int, person: Person) -> list[dict[str, Any]]:
-    return place.world.last(channel, person.id, 100)
-
-
-def clip(place: Playground, channel: int, person: Person, words: str) -> dict[str, Any] | None:
-    """The message of the person's clip whose text has those words."""
-    mine = f"<@{person.id}>"
-    for message in reversed(shown(place, channel, person)):
-        if message["attachments"] and message["content"].startswith(mine) and words in message["content"]:
-            return message
-    return None
-
-
-def clips_of(place: Playground, channel: int, person: Person, words: str) -> int:
-    """How many clips of the person have those words."""
-    messages = shown(place, channel, person)
-    mine = [one for one in messages if one["content"].startswith(f"<@{person.id}>") and one["attachments"]]
-    return sum(words in one["content"] for one in mine)
-
-
-async def until_clip(
-    place: Playground, channel: int, person: Person, words: str, timeout: float = 30
-) -> dict[str, Any]:
-    return await place.until(lambda: clip(place, channel, person, words), timeout)
-
-
-async def refusal(place: Playground, deed: Deed, *, late: bool = False) -> str:
-    """What the person alone reads; the channel shows nothing of it."""
-    if late:
-        await place.until(lambda: deed.followups and deed.original is None)
-        (answer,) = deed.followups
-    else:
-        answer = await deed.message()
-    assert answer["flags"] & PRIVATE, answer
-    return str(answer["content"])
-
-
-def ticket_of(place: Playground, channel: int, person: Person, words: str) -> dict[str, Any] | None:
-    """The ticket with those words."""
-    for message in reversed(shown(place, channel, person)):
-        if not message["attachments"] and words in message["content"]:
-            return message
-    return None
-
-
-def buttons(message: dict[str, Any]) -> list[str]:
-    return [one["custom_id"] for row in message["components"] for one in row["components"]]
-
-
-def button(message: dict[str, Any], deed: str) -> str:
-    return next(one for one in buttons(message) if one.startswith(deed + ":"))
-
-
-async def pressed(person: Person, message: dict[str, Any], deed: str) -> Deed:
-    return await person.press(int(message["id"]), button(message, deed))
-
-
 # --- making clips
 
 
@@ -119,7 +68,8 @@ async def test_a_prompt_becomes_a_clip_that_mentions_its_owner_and_the_ticket_go
     assert [one["id"] for one in message["mentions"]] == [str(ada.id)]
     assert message["attachments"][0]["filename"] == "a-red-star_seed7.mp4"
     assert "seed `7` · testcard · 480 × 480" in message["content"]
-    assert [one.split(":")[0] for one in buttons(message)] == ["reroll", "delete"]
+    deeds = ["reroll", "remix", "info", "letter", "keep", "delete"]
+    assert [one.split(":")[0] for one in buttons(message)] == deeds
     await place.until(lambda: deed.original is None)
 
 
@@ -249,10 +199,6 @@ async def test_a_channel_where_the_bot_may_not_speak_is_refused_by_name(place: P
 # --- the line
 
 
-async def history(person: Person, channel: int) -> str:
-    return str((await (await person.slash(channel, "history")).message())["content"])
-
-
 async def test_a_full_lane_is_refused_shown_and_emptied(place: Playground, channel: int) -> None:
     fay = await newcomer(place, "Fay")
     ben = place.person("Ben")
@@ -325,13 +271,6 @@ async def test_a_cross_on_a_ticket_cancels_for_owner_and_moderator(place: Playgr
 # --- after the clip
 
 
-async def made(place: Playground, channel: int, person: Person, words: str) -> dict[str, Any]:
-    deed = await person.slash(channel, "animate", {"prompt": words, "seconds": 0.5, "aspect": "4:3"})
-    message = await until_clip(place, channel, person, words)
-    await place.until(lambda: deed.original is None)  # the ticket goes once all is done
-    return message
-
-
 async def test_anyone_rolls_a_clip_again_by_button_or_reaction(place: Playground, channel: int) -> None:
     ada, ben, ivy = place.person("Ada"), place.person("Ben"), await newcomer(place, "Ivy")
     parent = await made(place, channel, ada, "rolling stone")
@@ -343,7 +282,7 @@ async def test_anyone_rolls_a_clip_again_by_button_or_reaction(place: Playground
     names = {one["attachments"][0]["filename"] for one in (parent, bens, ivys)}
     assert len(names) == 3
     job = button(parent, "reroll").split(":")[1]
-    assert f"rolled again from `{job}`" in ivys["content"]
+    assert f"from clip `{job}`" in ivys["content"]
 
 
 async def test_a_reroll_that_is_refused_by_reaction_is_told_by_direct_message(
@@ -389,11 +328,11 @@ async def test_history_has_links_and_pages(place: Playground, channel: int) -> N
     first = await deed.message()
     assert "leaf 6" in first["content"]
     assert "leaf 0" not in first["content"]
-    await pressed(lee, first, "older")
+    await lee.press(int(first["id"]), buttons(first)[0])
     await place.until(lambda: deed.original and link in deed.original["content"])
     assert deed.original
     assert "leaf 1" not in deed.original["content"]
-    assert buttons(deed.original) == []
+    assert buttons(deed.original) == ["page:.a."]
 
 
 async def test_models_are_suggested_for_the_task(place: Playground, channel: int) -> None:

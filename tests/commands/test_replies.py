@@ -221,10 +221,13 @@ async def test_a_card_tells_all_it_takes_to_make_the_clip_again() -> None:
     assert text.splitlines() == [
         "<@111> **a red star**",
         "-# seed `7` · camera · 768 × 432 · 3 s · 24 fps",
-        "-# -motion 3 · made in 4.2 s · rolled again from `par3nt` · id `abc123`",
+        "-# -motion 3 · made in 4.2 s · from clip `par3nt` · id `abc123`",
         "-# smaller: 512 × 288",
     ]
-    assert (ids(view), labels(view)) == (["reroll:abc123", "delete:abc123"], ["Reroll", "Delete"])
+    deeds = ["reroll", "remix", "info", "letter", "keep", "delete"]
+    assert ids(view) == [f"{deed}:abc123" for deed in deeds]
+    assert labels(view) == ["Reroll", "Remix", "Info", "Send me", "Favourite", "Delete"]
+    assert [child.row for child in view.children] == [0, 0, 0, 1, 1, 1]
 
 
 async def test_a_picture_without_words_has_a_name() -> None:
@@ -266,7 +269,7 @@ async def test_a_history_links_to_clips_and_says_what_became_of_the_others() -> 
         "**a red star**",
         "-# cancelled · <t:1000:R> · camera · seed `7` · id `abc123`",
     ]
-    assert ids(view) == ["older:1000.0"]
+    assert ids(view) == ["page:abc123.a."]
     assert replies.history([], "en-US")[0] == "You have no clips yet; /animate makes one."
 
 

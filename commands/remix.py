@@ -1,0 +1,44 @@
+"""The button that remixes a clip: its prompt and flags as they were, to be changed; its pictures again."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from commands import buttons, replies
+from commands.errors import begin
+from commands.forms import form
+from commands.house import House
+from commands.making import in_answer, show
+from commands.presses import hearing
+from gen.job import Task
+
+
+def add(tree: app_commands.CommandTree[Any], house: House) -> None:
+    """Hears the button; the form is heard by `commands.forms`."""
+    tree.client.add_dynamic_items(hearing(buttons.REMIX, press, house))
+
+
+async def press(house: House, interaction: discord.Interaction[Any], about: str) -> None:
+    """Opens the form, for whom may ask for a clip now. Raises Refused."""
+    asker = house.desk.asker(interaction)
+    house.studio.queue.can_take(asker.user, asker.guild, asker.tier)
+    job = await house.studio.find(about)
+    title, label, note = replies.remix_form(interaction.locale.value)
+    needed = job.request.task is Task.TEXT
+    await interaction.response.send_modal(
+        form(buttons.REMIX, job.id, title=title, label=label, note=note, words=job.words, needed=needed)
+    )
+
+
+async def submit(house: House, interaction: discord.Interaction[Any], about: str, words: str) -> None:
+    """A new clip of whoever sent the form. Raises Refused."""
+    asker = house.desk.asker(interaction)
+    parent = await house.studio.find(about)
+    house.studio.read(parent.request.task, words, {}, asker, model=parent.request.recipe)
+    await begin(interaction, private=False)
+    job = await house.studio.remix(parent.id, words, asker)
+    await show(house, job, partial(in_answer, interaction))

@@ -1,0 +1,243 @@
+"""What can be done with a clip once it is there, against the real bot: stories with one bot for all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from playground.server import Playground
+from tests.running import Bot, picture, running
+from tests.speaking import (
+    PRIVATE,
+    button,
+    buttons,
+    clip,
+    clips_of,
+    made,
+    newcomer,
+    pressed,
+    refusal,
+    shown,
+    until_clip,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Playground, Bot]]:
+    async with running(tmp_path_factory.mktemp("deeds")) as pair:
+        yield pair
+
+
+@pytest.fixture
+def place(house: tuple[Playground, Bot]) -> Playground:
+    return house[0]
+
+
+@pytest.fixture
+def channel(place: Playground) -> int:
+    return place.channel("clips")
+
+
+async def test_a_remix_opens_the_words_as_they_were_and_outlives_the_bot(
+    house: tuple[Playground, Bot], place: Playground, channel: int
+) -> None:
+    ada, ben = place.person("Ada"), place.person("Ben")
+    parent = await made(place, channel, ada, "a red kite -motion 2 -seed 7")
+    job = button(parent, "remix").split(":")[1]
+    deed = await pressed(ben, parent, "remix")
+    await deed.settled()
+    assert deed.modal
+    field = deed.modal["components"][0]["component"]
+    assert field["value"] == "a red kite -motion 2 -ar 4:3 -seed 7 -seconds 0.5"
+
+    refused = await ben.submit(deed.modal, {"words": "a blue kite -fps 99"})
+    text = await refusal(place, refused)
+    assert "-fps takes a whole number from 8 to 24" in text
+    assert "a blue kite -fps 99" in text  # nothing typed is lost
+
+    again = await (await pressed(ben, parent, "remix")).settled()
+    await house[1].kill()
+    await house[1].start()
+    await ben.submit(again.modal, {"words": "a blue kite -seconds 0.5 -seed 7"})
+    message = await until_clip(place, channel, ben, "blue kite")
+    assert "seed `7`" in message["content"]
+    assert f"from clip `{job}`" in message["content"]
+
+
+async def test_a_remix_of_a_picture_moves_the_same_picture_otherwise(place: Playground, channel: int) -> None:
+    gus = await newcomer(place, "Gus")
+    await gus.slash(channel, "img2vid", {"image": ("p.png", picture()), "seconds": 1.0, "camera": "zoom in"})
+    parent = await until_clip(place, channel, gus, "zoom in")
+    deed = await (await pressed(gus, parent, "remix")).settled()
+    assert deed.modal
+    await gus.submit(deed.modal, {"words": "-camera pan left -seconds 1"})
+    message = await until_clip(place, channel, gus, "pan left")
+    size = re.search(r"\d+ × \d+", parent["content"])
+    assert size and size[0] in message["content"]
+
+
+async def test_a_clip_tells_all_it_takes_to_make_it_again(place: Playground, channel: int) -> None:
+    ida, ben = await newcomer(place, "Ida"), place.person("Ben")
+    message = await made(place, channel, ida, "a green hill -seed 11 -motion 3")
+    by_button = await (await pressed(ben, message, "info")).message()
+    by_menu = await (await ben.menu(channel, "Clip info", int(message["id"]))).message()
+    assert by_button["content"] == by_menu["content"]
+    assert by_menu["flags"] & PRIVATE
+    text = by_menu["content"]
+    job = button(message, "info").split(":")[1]
+    for words in (
+        "a green hill", f"<@{ida.id}>", f"id `{job}`", "Model: testcard", "Seed: `11`", "Motion: 3",
+        "0.5 s · 6 frames · 12 fps", "480 × 360",
+        "a green hill -motion 3 -ar 4:3 -seed 11 -seconds 0.5 -model testcard",
+    ):  # fmt: skip
+        assert words in text, text
+    assert "Guidance" not in text  # it has no effect with this model
+    said = await ben.say(channel, "just words")
+    deed = await ben.menu(channel, "Clip info", int(said["id"]))
+    assert (await deed.message())["content"] == "That message shows no clip of mine."
+
+
+async def test_a_message_with_a_picture_is_set_in_motion(
+    house: tuple[Playground, Bot], place: Playground, channel: int
+) -> None:
+    ada, jan = place.person("Ada"), await newcomer(place, "Jan")
+    said = await ada.attach(channel, ("notes.txt", b"no"), ("sea.png", picture(seed=5)), content="look")
+    deed = await (await jan.menu(channel, "Animate this image", int(said["id"]))).settled()
+    assert deed.modal
+    assert "sea.png" in deed.modal["components"][0]["description"]
+    await jan.submit(deed.modal, {"words": "waves -camera zoom out -seconds 1"})
+    message = await until_clip(place, channel, jan, "waves")
+    assert "-camera zoom out" in message["content"]
+
+    words = await ada.say(channel, "no picture here")
+    deed = await jan.menu(channel, "Animate this image", int(words["id"]))
+    assert "has no picture" in await refusal(place, deed)
+
+    deed = await (await jan.menu(channel, "Animate this image", int(said["id"]))).settled()
+    await house[1].kill()
+    await house[1].start()
+    sent = await jan.submit(deed.modal, {"words": "more waves -seconds 1"})
+    await sent.settled()
+    await place.until(lambda: clip(place, channel, jan, "more waves") or "again" in str(sent.original))
+
+
+async def test_a_clip_comes_by_direct_message_with_seed_and_id(place: Playground, channel: int) -> None:
+    kay, ben = await newcomer(place, "Kay"), place.person("Ben")
+    message = await made(place, channel, ben, "a paper boat -seed 5")
+    job = button(message, "letter").split(":")[1]
+    direct = await kay.direct()
+    deed = await pressed(kay, message, "letter")
+    assert (await deed.message())["content"] == f"Sent to you: <#{direct}>"
+    (letter,) = shown(place, direct, kay)
+    assert "seed `5`" in letter["content"]
+    assert f"id `{job}`" in letter["content"]
+    assert letter["attachments"][0]["filename"] == message["attachments"][0]["filename"]
+    assert [one.split(":")[0] for one in buttons(letter)] == ["reroll", "remix", "info", "keep", "delete"]
+
+    await kay.react(int(message["id"]), "✉️")
+    await place.until(lambda: len(shown(place, direct, kay)) == 2)
+    await pressed(kay, letter, "delete")  # someone else's clip, but their own copy
+    await place.until(lambda: len(shown(place, direct, kay)) == 1)
+    await pressed(kay, shown(place, direct, kay)[0], "reroll")
+    await place.until(lambda: clips_of(place, direct, kay, "a paper boat") == 1, 20)
+
+    leo = await newcomer(place, "Leo")
+    await leo.close_direct()
+    place.expect(50007)
+    deed = await pressed(leo, message, "letter")
+    assert "Your direct messages are closed to me" in (await deed.message())["content"]
+
+
+async def test_a_star_keeps_a_clip_and_taken_back_keeps_it_no_longer(place: Playground, channel: int) -> None:
+    mia, ben = await newcomer(place, "Mia"), place.person("Ben")
+    message = await made(place, channel, ben, "a lone star")
+    other = await made(place, channel, mia, "my own moon")
+    deed = await pressed(mia, message, "keep")
+    assert "among your favourites" in (await deed.message())["content"]
+    await mia.react(int(other["id"]), "⭐")
+
+    async def kept() -> str:
+        deed = await mia.slash(channel, "history", {"favourites": True})
+        return str((await deed.message())["content"])
+
+    await until_said(place, kept, lambda text: "a lone star" in text and "my own moon" in text)
+    await mia.unreact(int(other["id"]), "⭐")
+    deed = await pressed(mia, message, "keep")
+    assert "no longer" in (await deed.message())["content"]
+    await until_said(place, kept, lambda text: "moon" not in text)
+    assert "⭐" in await kept()  # how to keep one
+
+
+async def until_said(place: Playground, ask, fits) -> None:
+    """Asks until the answer fits; a reaction is answered by nothing that could be waited for."""
+    for _ in range(40):
+        if fits(await ask()):
+            return
+    raise AssertionError(await ask())
+
+
+async def test_a_history_is_searched_and_paged_and_tells_the_family(place: Playground, channel: int) -> None:
+    ned = await newcomer(place, "Ned")
+    first = await made(place, channel, ned, "pine 0")
+    job = button(first, "info").split(":")[1]
+    await pressed(ned, first, "reroll")
+    await place.until(lambda: clips_of(place, channel, ned, "pine 0") == 2, 20)
+    for number in range(1, 6):
+        await ned.slash(channel, "animate", {"prompt": f"Pine {number}", "seconds": 0.5})
+    await until_clip(place, channel, ned, "Pine 5")
+    await ned.slash(channel, "animate", {"prompt": "an oak", "seconds": 0.5})
+    await until_clip(place, channel, ned, "an oak")
+
+    deed = await ned.slash(channel, "history", {"search": "PINE"})
+    page = await deed.message()
+    assert "Pine 5" in page["content"] and "oak" not in page["content"]
+    assert f"from `{job}`" in page["content"]
+    assert "1 made from it" not in page["content"]
+    assert [one.split(":")[0] for one in buttons(page)] == ["page"]
+    await ned.press(int(page["id"]), buttons(page)[0])
+    await place.until(lambda: deed.original and "1 made from it" in deed.original["content"])
+    assert deed.original
+    await ned.press(int(page["id"]), buttons(deed.original)[0])  # back to the newest
+    await place.until(lambda: deed.original and "Pine 5" in deed.original["content"])
+
+    deed = await ned.slash(channel, "history", {"search": "birch"})
+    assert (await deed.message())["content"] == "None of your clips has the words “birch”."
+
+
+async def test_a_clip_is_shown_again_by_its_id(place: Playground, channel: int) -> None:
+    oda, ben = await newcomer(place, "Oda"), place.person("Ben")
+    message = await made(place, channel, oda, "a bronze bell -seed 3")
+    job = button(message, "info").split(":")[1]
+    offered = await oda.complete(channel, "show", {"clip": "bell"}, "clip")
+    assert [one["value"] for one in offered] == [job]
+    assert [one["value"] for one in await oda.complete(channel, "show", {"clip": job[:4]}, "clip")] == [job]
+    deed = await oda.slash(channel, "show", {"clip": job})
+    again = await deed.message()
+    assert not again["flags"] & PRIVATE
+    assert again["attachments"][0]["filename"] == "a-bronze-bell_seed3.mp4"
+    deed = await ben.slash(channel, "show", {"clip": job, "private": True})
+    assert (await deed.message())["flags"] & PRIVATE
+    await ben.react(int(again["id"]), "🔁")
+    await until_clip(place, channel, ben, "a bronze bell")
+
+    elsewhere = place.channel("lounge") if "lounge" in str(place.world.channels) else None
+    deed = await ben.slash(elsewhere or await ben.direct(), "show", {"clip": job})
+    assert "someone else's" in await refusal(place, deed)
+    deed = await ben.slash(channel, "show", {"clip": "nonesuch"})
+    assert (await deed.message())["content"] == "There is no clip nonesuch here."
+
+
+async def test_a_private_clip_is_shown_to_its_owner_alone(place: Playground, channel: int) -> None:
+    pam = await newcomer(place, "Pam")
+    await pam.slash(channel, "animate", {"prompt": "a diary", "seconds": 0.5, "private": True})
+    message = await until_clip(place, await pam.direct(), pam, "a diary")
+    job = button(message, "info").split(":")[1]
+    deed = await pam.slash(channel, "show", {"clip": job})
+    assert (await deed.message())["flags"] & PRIVATE
+    deed = await place.person("Ben").slash(channel, "show", {"clip": job})
+    assert "someone else's" in await refusal(place, deed)
