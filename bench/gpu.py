@@ -1,0 +1,245 @@
+"""`python -m bench.gpu`: clips of real size on this machine's GPU, beside the plain calls of diffusers.
+
+Weights are random: a clip shows nothing and costs what a real one costs. Without a GPU everything is tiny,
+which proves the script and measures nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+
+from bench.checkpoints import BUILDS
+from gen.host import Host
+from gen.job import Picture, Request, Task
+from gen.models import device as devices
+from gen.models import pipe as pipes
+from gen.ports import Step
+from gen.prompt import parse
+from gen.recipe import PICTURES, Recipe, shipped
+
+CONFIG = Path(__file__).parent.parent / "config.toml"
+NAMES = ("animatediff-lightning", "animatediff", "svd", "wan-1.3b")
+JOBS = 20
+KINDS = {
+    "animatediff": diffusers.AnimateDiffPipeline,
+    "svd": diffusers.StableVideoDiffusionPipeline,
+    "wan": diffusers.WanPipeline,
+}
+
+
+class Stop(BaseException):
+    """A cancel."""
+
+
+def silent(*_: Any) -> None:
+    """Nobody watches."""
+
+
+class Case:
+    """One recipe with random weights, on one device."""
+
+    def __init__(self, name: str, folder: Path, device: str) -> None:
+        self.device, self.tiny = device, device == "cpu"
+        shape = shipped(CONFIG)[name]
+        dtype = devices.look(device).brain if shape.family == "wan" else devices.look(device).half
+        weights = BUILDS[shape.family](folder / "weights", tiny=self.tiny, device=device, dtype=dtype)
+        if "lightning" not in shape.weights:
+            weights.pop("lightning", None)
+        self.recipe: Recipe = replace(shape, weights=weights, on=True)
+        self.cache = folder / "cache"
+        self.pictures = [np.full((576, 1024, 3), 127, np.uint8)] * PICTURES[shape.task]
+        self.request = self._request()
+        empty(device)
+
+    def _request(self) -> Request:
+        given = [Picture(name="a.png", width=1024, height=576)] * len(self.pictures)
+        request = self.recipe.request(parse("a red star"), given, 1)
+        small = {"width": 64, "height": 64, "frames": 5, "steps": min(2, request.steps)}
+        return replace(request, **small) if self.tiny else request  # type: ignore[arg-type]  # all are ints
+
+    def model(self) -> Any:
+        """The family's model, loaded by its own loader."""
+        module = import_module(f"gen.models.{self.recipe.family}")
+        return module.Model(self.recipe, device=self.device, cache=self.cache)
+
+    def plain(self) -> Callable[[], Any]:
+        """The call that a user of diffusers would write, with the same scheduler, size and steps."""
+        request, kind = self.request, KINDS[self.recipe.family]
+        dtype = (
+            devices.look(self.device).brain if self.recipe.family == "wan" else devices.look(self.device).half
+        )
+        more: dict[str, Any] = {}
+        if self.recipe.family == "animatediff":
+            motion = diffusers.MotionAdapter.from_pretrained(self.recipe.weights["motion"], dtype=dtype)
+            more = {"motion_adapter": motion, "feature_extractor": None}
+        made = kind.from_pretrained(self.recipe.weights["base"], dtype=dtype, **more).to(self.device)
+        pipes.schedule(made, self.recipe.options)
+        made.set_progress_bar_config(disable=True)
+        size = {"height": request.height, "width": request.width, "num_frames": request.frames}
+        told: dict[str, Any] = {"prompt": request.prompt, "guidance_scale": request.guidance}
+        if self.pictures:
+            image = pipes.images(self.pictures, request.width, request.height)[0]
+            told = {"image": image, "max_guidance_scale": request.guidance}
+        return lambda: made(**told, **size, num_inference_steps=request.steps, output_type="pil").frames
+
+
+def rows(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
+    """Seconds a clip and peak GiB: the plain call, ours, and ours further down the ladder; then a cancel."""
+    plain = case.plain()
+    yield "plain", timed(case, plain)
+    del plain
+    empty(case.device)
+    yield from own_rows(case, case.model())
+    empty(case.device)
+
+
+def own_rows(case: Case, model: Any) -> Iterator[tuple[str, dict[str, float]]]:
+    """Those of our own."""
+    again = rerolls(case.request)
+    yield f"ours ({model.place.rung})", timed(case, lambda: model.frames(next(again), case.pictures, silent))
+    yield "cancel", {"seconds": cancelled(case, model)}
+    if case.device != "cpu":
+        yield "memory runs out", starved(case, model)
+        for rung in devices.RUNGS[1:]:
+            devices.put(model.pipe, rung, case.device)
+            yield f"ours ({rung})", timed(case, lambda: model.frames(case.request, case.pictures, silent))
+
+
+def rerolls(request: Request) -> Iterator[Request]:
+    """The same request with one seed after the other, as rerolls are."""
+    while True:
+        yield request
+        request = replace(request, seed=request.seed + 1)
+
+
+def timed(case: Case, work: Callable[[], Any], times: int = 3) -> dict[str, float]:
+    """The median of a few runs after one that warms up."""
+    work()
+    if case.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    took = []
+    for _ in range(1 if case.tiny else times):
+        began = time.perf_counter()
+        work()
+        took.append(time.perf_counter() - began)
+    peak = torch.cuda.max_memory_allocated() / devices.GIB if case.device == "cuda" else 0.0
+    return {"seconds": sorted(took)[len(took) // 2], "peak_gib": peak}
+
+
+def cancelled(case: Case, model: Any) -> float:
+    """Seconds from a cancel that comes just after a step to its being obeyed."""
+    asked = 0.0
+
+    def step(done: int, total: int, frame: Any) -> None:
+        nonlocal asked
+        if asked:
+            raise Stop
+        asked = time.perf_counter()
+
+    try:
+        model.frames(case.request, case.pictures, step)
+    except Stop:
+        return time.perf_counter() - asked
+    raise AssertionError("the cancel was not heard")
+
+
+def starved(case: Case, model: Any) -> dict[str, float]:
+    """A clip on a device that has only as much memory as the weights take: it must step down and finish."""
+    total = torch.cuda.get_device_properties(0).total_memory / devices.GIB
+    torch.cuda.set_per_process_memory_fraction(sum(devices.weigh(model.pipe).values()) * 1.1 / total)
+    try:
+        began = time.perf_counter()
+        model.frames(case.request, case.pictures, silent)
+        return {"seconds": time.perf_counter() - began, "rung": devices.RUNGS.index(model.place.rung)}
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+async def back_to_back(case: Case, folder: Path) -> dict[str, float]:
+    """Jobs through the engine's own process: how much of the time the model was at work."""
+    working, last, count = 0.0, 0.0, 3 if case.tiny else JOBS
+
+    def progress(step: Step) -> None:
+        nonlocal working, last
+        now = time.perf_counter()
+        working += now - last if step.stage == "making" else 0.0
+        last = now
+
+    async with Host(
+        {case.recipe.name: case.recipe},
+        folder,
+        cache=case.cache,
+        environ=os.environ,
+        device=case.device,
+        idle=0,
+    ) as host:
+        await host.make(case.request, progress, limit=25 * 2**20)
+        working, began = 0.0, time.perf_counter()
+        last = began
+        for number in range(count):
+            await host.make(replace(case.request, seed=number), progress, limit=25 * 2**20)
+        wall = time.perf_counter() - began
+    return {"seconds": wall / count, "busy": working / wall}
+
+
+def empty(device: str) -> None:
+    """Returns all that nobody holds."""
+    gc.collect()
+    devices.empty(device)
+
+
+@contextmanager
+def built(name: str, device: str) -> Iterator[tuple[Case, Path]]:
+    """A case in a folder of its own, gone afterwards."""
+    with TemporaryDirectory() as place:
+        yield Case(name, Path(place), device), Path(place)
+
+
+def beside(plain: dict[str, float], figures: dict[str, float]) -> str:
+    """How many clips are made in the time of the plain call's one."""
+    return f"   {plain['seconds'] / figures['seconds']:.2f} × plain" if "peak_gib" in figures else ""
+
+
+def main() -> None:
+    """Prints the table, and keeps it as JSON if asked."""
+    parser = argparse.ArgumentParser(prog="python -m bench.gpu")
+    parser.add_argument("--only", nargs="*", default=NAMES, choices=NAMES)
+    parser.add_argument("--json", type=Path, help="keep the figures in this file, too")
+    options = parser.parse_args()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    machine = devices.look(device)
+    print(
+        f"{machine.name}, {machine.total:.0f} GiB" if device == "cuda" else "no GPU: tiny sizes, no figures"
+    )
+    found: dict[str, Any] = {"device": machine.name}
+    for name in options.only:
+        with built(name, device) as (case, folder):
+            table = dict(rows(case))
+            if case.recipe.task is Task.TEXT:  # the others want a picture in the data folder
+                table["back to back"] = asyncio.run(back_to_back(case, folder))
+        found[name] = table
+        for row, figures in table.items():
+            words = "   ".join(f"{key} {value:.3f}" for key, value in figures.items())
+            print(f"{name:<22} {row:<18} {words}{beside(table['plain'], figures)}")
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
