@@ -12,6 +12,7 @@ import aiohttp
 from bot.settings import Settings, load
 from db.ledger import Ledger
 from gen.errors import ZoetropeError
+from gen.host import Device, Host
 
 #: What is found, or the ZoetropeError that says the fix.
 Finding = Callable[[Settings], Awaitable[str]]
@@ -77,9 +78,26 @@ async def _disk(settings: Settings) -> str:
     return f"{free // 1024} GiB free"
 
 
+async def _engine(settings: Settings) -> str:
+    async with Host(
+        settings.recipe, settings.data, cache=settings.data / "weights", environ=os.environ,
+        device=settings.engine.device,
+    ) as host:  # fmt: skip
+        return engine(await host.describe())
+
+
+def engine(device: Device) -> str:
+    """The engine in one line. Raises ZoetropeError."""
+    if not device.h264:
+        raise ZoetropeError("PyAV was built without H.264; install av from requirements.txt.")
+    memory = f", {device.free:.1f} of {device.total:.1f} GiB free" if device.total else ""
+    return f"{f'torch {device.torch}' if device.torch else 'no torch'}, {device.name}{memory}, H.264"
+
+
 FINDINGS: Mapping[str, Finding] = {
     "token": _token,
     "folders": _folders,
     "database": _database,
     "disk": _disk,
+    "engine": _engine,
 }

@@ -1,6 +1,7 @@
 """The engine's own process, spoken to in JSON lines: it makes clips, or reads people's files.
 
     in    {"id", "do": "make", "request", "recipe", "file", "limit"}     only started with mode "engine"
+          {"id", "do": "describe"}                                       only started with mode "engine"
           {"id", "do": "picture", "file", "name"}                        only started with mode "media"
           {"id", "do": "fit", "source", "file", "limit"}                 only started with mode "media"
           {"do": "cancel", "id"}
@@ -16,6 +17,7 @@ from __future__ import annotations
 import errno
 import gc
 import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -128,6 +130,19 @@ class Engine:
         film = self._film(frames, request, command, report)
         took = round(time.monotonic() - began, 3)
         return Clip(file=command["file"], took=took, **asdict(film)).to_dict()
+
+    def describe(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """What there is to make clips with; no model is loaded. Memory in GiB. Raises EngineError."""
+        found: dict[str, Any] = {"h264": encode.can(), "torch": "", "kind": "cpu", "name": "the processor"}
+        if importlib.util.find_spec("torch") is None:
+            return {**found, "free": 0.0, "total": 0.0}
+        try:
+            device = importlib.import_module("gen.models.device")
+            machine = device.look(self._device())
+        except (ImportError, OSError, RuntimeError, AssertionError) as error:  # torch's own, all four
+            raise EngineError("torch is there but does not work: {fault}.", fault=error) from error
+        found |= {key: getattr(machine, key) for key in ("kind", "name", "free", "total")}
+        return {**found, "torch": sys.modules["torch"].__version__}
 
     def _frames(self, request: Request, recipe: Mapping[str, Any], report: Report) -> Pixels:
         """The model's frames, after a second try where memory ran out."""
@@ -271,7 +286,8 @@ def main(settings: Mapping[str, Any]) -> None:
         does = {"picture": room.picture, "fit": room.fit}
     else:
         os.nice(5)  # beside a busy processor the bot answers first
-        does = {"make": Engine(wire, data, Path(settings["cache"]), settings["device"]).make}
+        engine = Engine(wire, data, Path(settings["cache"]), settings["device"])
+        does = {"make": engine.make, "describe": engine.describe}
     wire.say("ready", pid=os.getpid())
     while True:
         command = wire.next()

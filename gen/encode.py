@@ -50,6 +50,11 @@ class Film:
     note: str = ""  # what was stepped down to fit, in words
 
 
+def can() -> bool:
+    """Whether this build of PyAV can write H.264."""
+    return "libx264" in av.codecs_available
+
+
 def write(
     frames: Pixels,
     fps: int,

@@ -136,6 +136,18 @@ class Child:
             log.info("child %d: %s", self.pid, rest.decode(errors="replace"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """What the engine's process finds to make clips with. Memory in GiB, 0 on a processor."""
+
+    h264: bool
+    torch: str  # its version; "" without torch
+    kind: str  # "cuda" (AMD's too), "mps" or "cpu"
+    name: str
+    free: float
+    total: float
+
+
 class Host:
     """An `Engine` whose models live in a child."""
 
@@ -209,6 +221,22 @@ class Host:
                 (self.data / "previews" / file).with_suffix(".jpg").unlink(missing_ok=True)
                 if self.idle:
                     self._rest = asyncio.create_task(self._sleep(), name="the engine's rest")
+
+    async def describe(self) -> Device:
+        """What there is to make clips with; no model is loaded. Raises EngineError."""
+        async with self._turn:
+            child = await self._ready()
+            child.tell(id=next(self._numbers), do="describe")
+            try:
+                message = await child.hear(self.patience.first)
+            except BaseException as error:  # its late answer must meet nobody else
+                await child.kill()
+                if isinstance(error, TimeoutError):
+                    raise EngineDied("The engine stopped answering and was started anew.") from error
+                raise
+        if message["say"] == "error":
+            raise Failure(**message["failure"]).error()
+        return Device(**message["value"])
 
     async def aclose(self) -> None:
         """Ends the child."""
