@@ -61,7 +61,7 @@ async def serve(settings: Settings) -> None:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         darkroom = await stack.enter_async_context(Darkroom(settings.data, environ=os.environ))
         engine = await stack.enter_async_context(_engine(settings))
-        client = await stack.enter_async_context(Client())
+        client = await stack.enter_async_context(Client(silence=settings.gateway.silence))
 
         queue = Queue(
             {name: role.tier for name, role in settings.tier.items()}, per_guild=settings.queue.per_guild

@@ -28,7 +28,8 @@ Reacted = Callable[[discord.RawReactionActionEvent], Awaitable[None]]
 class Client(discord.AutoShardedClient):
     """One connection to Discord, in as many shards as it asks for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, silence: float = 60.0) -> None:
+        """`silence` is for how many seconds Discord may say nothing before the connection is made anew."""
         intents = discord.Intents.none()
         intents.guilds = True
         intents.guild_reactions = True
@@ -37,6 +38,7 @@ class Client(discord.AutoShardedClient):
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
+            heartbeat_timeout=silence,
             chunk_guilds_at_startup=False,
             member_cache_flags=discord.MemberCacheFlags.none(),
         )

@@ -40,6 +40,13 @@ class Discord:
 
 
 @dataclass(frozen=True)
+class Gateway:
+    """The connection on which Discord tells what happens."""
+
+    silence: float = 60.0
+
+
+@dataclass(frozen=True)
 class Role:
     """A tier, and the ids of the roles that have it."""
 
@@ -113,6 +120,7 @@ class Settings:
     data: Path
     token: str = field(repr=False, default="")
     discord: Discord = Discord()
+    gateway: Gateway = Gateway()
     default: Default = Default()
     queue: Line = Line()
     tier: Mapping[str, Role] = field(default_factory=lambda: {"everyone": Role()})
@@ -136,7 +144,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in `path` and `environ`. Raises Misconfigured naming key, value and what was wanted."""
     tables = _tables(path)
     file = path.name
-    known = {"default", "queue", "tier", "engine", "files", "words", "log", "recipe"}
+    known = {"default", "gateway", "queue", "tier", "engine", "files", "words", "log", "recipe"}
     if unknown := sorted(set(tables) - known):
         _unknown(f"{file}: {unknown[0]}", unknown[0], known)
     settings = Settings(
@@ -144,6 +152,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         data=Path(environ.get("ZOETROPE_DATA") or path.parent / "data").absolute(),
         token=environ.get("DISCORD_TOKEN", "").strip(),
         discord=_discord(environ),
+        gateway=_read(Gateway, tables.get("gateway", {}), f"{file}: gateway"),
         default=_read(Default, tables.get("default", {}), f"{file}: default"),
         queue=_read(Line, tables.get("queue", {}), f"{file}: queue"),
         tier={"everyone": Role()}
@@ -178,6 +187,8 @@ def _check(settings: Settings, file: str) -> None:
                 "{file}: default.{task} is “{name}”; there are {fitting}.",
                 file=file, task=task, name=name, fitting=fitting or "none",
             )  # fmt: skip
+    if settings.gateway.silence <= 0:
+        raise Misconfigured("{file}: gateway.silence must be above 0.", file=file)
     if settings.files.days < 0 or settings.files.clips < 0:
         raise Misconfigured("{file}: files.days and files.clips must be 0 or above.", file=file)
     if not all(any(sign.isalnum() for sign in words) for words in settings.words.refuse):

@@ -16,6 +16,7 @@ TABLES = {
     "engine": settings.Engine,
     "files": settings.Files,
     "words": settings.Words,
+    "gateway": settings.Gateway,
     "log": settings.Log,
 }
 
