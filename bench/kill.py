@@ -60,8 +60,10 @@ class Point:
         return f"{self.life}: {self.where} {self.when}" + (f" +{self.skip}" if self.skip else "")
 
 
-def _requests(life: str, *places: str, whens: tuple[str, ...] = ("before", "after")) -> list[Point]:
-    return [Point(life, place, when) for place in places for when in whens]
+def _requests(
+    life: str, *places: str, whens: tuple[str, ...] = ("before", "after"), skip: int = 0
+) -> list[Point]:
+    return [Point(life, place, when, skip) for place in places for when in whens]
 
 
 def _writes(life: str, *names: str) -> list[Point]:
@@ -88,7 +90,7 @@ POINTS: tuple[Point, ...] = (
     *_writes("reroll", "add", "ticket", "made", "posted"),
     # A cancel, and a failure: an honest end, once.
     *_writes("cancel", "cancelled", "unticket"),
-    *_requests("cancel", f"PATCH {MESSAGE}"),
+    *_requests("cancel", "POST /interactions/*/callback", f"PATCH {MESSAGE}", skip=1),
     *_writes("fail", "failed", "unticket"),
 )
 
@@ -187,10 +189,11 @@ async def _run(point: Point, data: Path, config: Path, tally: Tally) -> list[str
     """One death and one life after it; what went wrong."""
     async with _stage(data, config) as (place, victim):
         tally.points += 1
-        killed = await _die(point, place, victim)
-        tally.kills += killed
+        killed = False
         try:
-            await place.until(lambda: _settled(place, point), 30)
+            killed = await _die(point, place, victim)
+            tally.kills += killed
+            await place.until(lambda: _settled(place, point), 60)
         except AssertionError:
             tally.lost += 1
             return [f"lost: {_seen(place)}", *([] if killed else ["nobody died"])]
@@ -254,7 +257,7 @@ async def _ask(place: Playground, life: str) -> None:
 
 def _settled(place: Playground, point: Point) -> bool:
     """Whether the channel shows an end."""
-    if point.life in ("cancel", "fail"):
+    if point.life in ("cancel", "fail"):  # what was not cancelled before the death is made after it
         return bool(_shown(place)) and not _tickets(place)
     return len(_clips(place)) >= _promised(point) and not _tickets(place)
 
