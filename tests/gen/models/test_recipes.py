@@ -52,7 +52,7 @@ def small(recipe: Recipe, place: Callable[..., Path]) -> Recipe:
         "motion": lambda: place("motion", mover.save_pretrained),
         "lightning": lambda: place("lightning", _file) / "tiny.safetensors",
         "sparse": lambda: place("sparse", tiny_video.sparse),
-        "lora": lambda: {move: str(lora) for move in recipe.weights["lora"]},
+        "lora": lambda: {"zoom in": str(lora)},
         "always": lambda: [{"repo": str(lora), "scale": each["scale"]} for each in recipe.weights["always"]],
         "text": lambda: sd,
         "transformer": lambda: place("framepack", tiny_video.framepack) / "transformer",
