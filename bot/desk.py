@@ -77,7 +77,7 @@ class Desk:
             channel=interaction.channel_id or 0,
             guild=guild,
             locale=interaction.locale.value,
-            tier=self._tier(interaction.user),
+            tier=self.tier(interaction.user),
             limit=interaction.filesize_limit,
         )
 
@@ -92,11 +92,11 @@ class Desk:
             channel=event.channel_id,
             guild=event.guild_id,
             locale=str(guild.preferred_locale) if guild else "en-US",
-            tier=self._tier(event.member) if event.member else "everyone",
+            tier=self.tier(event.member) if event.member else "everyone",
             limit=self._limits.get(event.guild_id or 0, USUAL_LIMIT),
         )
 
-    def _tier(self, user: discord.abc.User) -> str:
+    def tier(self, user: discord.abc.User) -> str:
         """The heaviest tier that the person's roles give."""
         roles = {role.id for role in user.roles} if isinstance(user, discord.Member) else set()
         theirs = [name for name, tier in self.settings.tier.items() if roles.intersection(tier.roles)]

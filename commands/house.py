@@ -31,6 +31,10 @@ class Desk(Protocol):
         """Who asks and where. Raises NotAllowed naming a permission that the bot lacks."""
         ...
 
+    def tier(self, user: discord.User | discord.Member) -> str:
+        """The heaviest tier that the person's roles give."""
+        ...
+
     async def private(self, asker: Asker, user: discord.User | discord.Member) -> Asker:
         """The same asker, answered by direct message. Raises NotAllowed when Discord refuses to open one."""
         ...

@@ -16,10 +16,13 @@ from commands import (
     errors,
     favourite,
     forms,
+    help,
     history,
     img2vid,
+    info,
     interp,
     letter,
+    models,
     picture,
     queue,
     reactions,
@@ -43,7 +46,8 @@ REMOVED: Mapping[str, reactions.Act] = {replies.STAR: favourite.reacted}
 def register(client: discord.Client, tree: app_commands.CommandTree[Any], house: House) -> None:
     """Everything that people can type, press and react with."""
     for command in (
-        animate, img2vid, interp, cancel, queue, history, show, picture, reroll, remix, letter, favourite,
+        animate, img2vid, interp, cancel, queue, history, show, info, models, help, picture, reroll, remix,
+        letter, favourite,
     ):  # fmt: skip
         command.add(tree, house)
     errors.add(tree)

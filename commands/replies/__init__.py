@@ -1,6 +1,7 @@
 """Every word for users: pure functions of a job, its place, an error and a language."""
 
 from commands.replies.card import card, file_name, letter, parameters
+from commands.replies.guide import Standing, help_, info, models
 from commands.replies.line import LINES, queue, stopped, suggestion
 from commands.replies.notices import (
     broken,
@@ -33,9 +34,9 @@ from commands.replies.shelf import PAGE, SEARCH, Look, history
 from commands.replies.ticket import failed, ticket
 
 __all__ = [
-    "DROP", "LETTER", "LINES", "PAGE", "REROLL", "REROLLS", "SEARCH", "STAR", "Look", "asked",
-    "broken", "card", "failed", "file_name", "forbidden", "history", "idle", "kept", "letter",
-    "letter_sent", "link", "outdated", "parameters", "picture_form", "queue", "reading", "refused",
-    "remix_form", "returned", "sent_privately", "spoken", "stopped", "suggestion", "ticket",
-    "title", "unheard", "unreadable",
+    "DROP", "LETTER", "LINES", "PAGE", "REROLL", "REROLLS", "SEARCH", "STAR", "Look", "Standing",
+    "asked", "broken", "card", "failed", "file_name", "forbidden", "help_", "history", "idle",
+    "info", "kept", "letter", "letter_sent", "link", "models", "outdated", "parameters",
+    "picture_form", "queue", "reading", "refused", "remix_form", "returned", "sent_privately",
+    "spoken", "stopped", "suggestion", "ticket", "title", "unheard", "unreadable",
 ]  # fmt: skip

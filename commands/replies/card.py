@@ -57,7 +57,8 @@ def parameters(job: Job, locale: str, *, recipe: Recipe | None = None, children:
     title = pieces.title(told, 200)
     lines = [f"[{title}]({there})" if there else title, pieces.small(locale, pieces.by(told), *_times(told))]
     lines += [f"{name}: {value}" for name, value in _values(told, recipe) if value]
-    lines.append(pieces.small(locale, *_family(told, children)))
+    if family := _family(told, children):
+        lines.append(pieces.small(locale, *family))
     if job.clip and job.clip.note:
         lines.append(pieces.small(locale, quote(job.clip.note)))
     again = replace(pieces.asked(job), seed=request.seed, model=request.recipe)
@@ -104,7 +105,7 @@ def _family(job: Job, children: Sequence[str]) -> list[str]:
     shown = ", ".join(f"`{child}`" for child in children[:CHILDREN])
     more = "" if len(children) <= CHILDREN else f" … ({len(children)})"
     came = say(locale, "clips made from it: {ids}", ids=shown + more) if children else ""
-    return [parent, came]
+    return [part for part in (parent, came) if part]
 
 
 def _typed(text: str) -> str:

@@ -6,6 +6,8 @@ from commands.replies import pieces
 from commands.words import MOST, plain, quote, say
 from gen.errors import ZoetropeError
 
+#: A person's direct messages with the bot.
+DIRECT = "https://discord.com/channels/@me/{}"
 #: Stand for three backticks, which would end a block of code.
 QUOTES = "'''"
 
@@ -17,7 +19,7 @@ def reading(locale: str) -> str:
 
 def sent_privately(locale: str, channel: int) -> str:
     """Says where the clip will be."""
-    return say(locale, "Your clip comes as a direct message: <#{channel}>", channel=channel)
+    return say(locale, "Your clip comes as a [direct message]({link}).", link=DIRECT.format(channel))
 
 
 def outdated(locale: str) -> str:
@@ -80,7 +82,7 @@ def picture_form(locale: str, name: str) -> tuple[str, str, str]:
 
 def letter_sent(locale: str, channel: int) -> str:
     """Says where the clip is."""
-    return say(locale, "Sent to you: <#{channel}>", channel=channel)
+    return say(locale, "It is in your [direct messages]({link}).", link=DIRECT.format(channel))
 
 
 def kept(locale: str, *, on: bool) -> str:

@@ -206,7 +206,7 @@ def letter_button(job: Job) -> Button[Any]:
 
 def favourite_button(job: Job) -> Button[Any]:
     """Keeps the clip among the presser's favourites, or no longer."""
-    return button(buttons.FAVOURITE, job.id, say(job.asker.locale, "Favourite"), STAR)
+    return button(buttons.FAVOURITE, job.id, say(job.asker.locale, "Keep"), STAR)
 
 
 def info_button(job: Job) -> Button[Any]:

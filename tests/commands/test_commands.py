@@ -121,7 +121,10 @@ async def test_a_private_clip_comes_by_direct_message_and_leaves_no_trace_in_the
     assert buttons(message)
     answer = await deed.message()
     assert answer["flags"] & PRIVATE
-    assert answer["content"] == f"Your clip comes as a direct message: <#{direct}>"
+    assert (
+        answer["content"]
+        == f"Your clip comes as a [direct message](https://discord.com/channels/@me/{direct})."
+    )
     await place.until(lambda: len(shown(place, direct, ben)) == 1)  # the ticket has gone
     assert not any("secret" in one["content"] for one in shown(place, channel, place.person("Ada")))
 

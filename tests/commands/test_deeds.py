@@ -132,7 +132,9 @@ async def test_a_clip_comes_by_direct_message_with_seed_and_id(place: Playground
     job = button(message, "letter").split(":")[1]
     direct = await kay.direct()
     deed = await pressed(kay, message, "letter")
-    assert (await deed.message())["content"] == f"Sent to you: <#{direct}>"
+    assert (await deed.message())[
+        "content"
+    ] == f"It is in your [direct messages](https://discord.com/channels/@me/{direct})."
     (letter,) = shown(place, direct, kay)
     assert "seed `5`" in letter["content"]
     assert f"id `{job}`" in letter["content"]
@@ -241,3 +243,25 @@ async def test_a_private_clip_is_shown_to_its_owner_alone(place: Playground, cha
     assert (await deed.message())["flags"] & PRIVATE
     deed = await place.person("Ben").slash(channel, "show", {"clip": job})
     assert "someone else's" in await refusal(place, deed)
+
+
+async def test_a_newcomer_learns_how_to_begin_what_there_is_and_what_is_theirs(
+    place: Playground, channel: int
+) -> None:
+    rosa = await newcomer(place, "Rosa")
+    help_ = await (await rosa.slash(channel, "help")).message()
+    assert help_["flags"] & PRIVATE
+    for command in ("animate", "img2vid", "interp", "queue", "history", "models", "info"):
+        assert f"/{command}" in help_["content"]
+        assert command in rosa.commands(channel)
+    await made(place, channel, rosa, "a first step")
+    models = (await (await rosa.slash(channel, "models")).message())["content"]
+    assert re.search(
+        r"\*\*testcard\*\* The prompt's words.*\n-# /animate · taken .* s a clip here · licence: MIT", models
+    )
+    assert "must be accepted first: svd" in models
+    info = await (await rosa.slash(channel, "info")).message()
+    assert info["flags"] & PRIVATE
+    assert "In the line: 0 of at most 5 clips" in info["content"]
+    assert "So far: 1 made, 0 failed, 0 cancelled" in info["content"]
+    assert re.search(r"testcard: .* s a clip here", info["content"])

@@ -1,0 +1,28 @@
+"""/models: what each model does, needs and takes on this machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from commands import replies
+from commands.house import House
+
+
+def add(tree: app_commands.CommandTree[Any], house: House) -> None:
+    """Adds the command."""
+
+    @tree.command(name="models", description="Show the models: what they do, need and take on this machine")
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    async def models(interaction: discord.Interaction[Any]) -> None:
+        studio = house.studio
+        text = replies.models(
+            studio.recipes.values(),
+            interaction.locale.value,
+            pace=studio.pace.known,
+            paused=studio.worker.breaker.paused(),
+            defaults=studio.defaults.values(),
+        )
+        await interaction.response.send_message(text, ephemeral=True)

@@ -1,0 +1,141 @@
+"""What there is to know: how to begin, which models there are, what is mine and how this machine does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from commands.replies import pieces
+from commands.words import MOST, count, fit, quote, say
+from gen.job import State, Task
+from gen.queue import Tier
+from gen.recipe import Recipe
+
+#: The commands that a task belongs to.
+COMMANDS: Mapping[Task, str] = {Task.TEXT: "/animate", Task.IMAGE: "/img2vid", Task.INTERP: "/interp"}
+
+#: Median seconds of a clip, and of how many clips, by recipe.
+Pace = Mapping[str, tuple[float, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What a person may and did, and how this machine does."""
+
+    tier: str
+    rules: Tier
+    waiting: int  # clips of theirs in the line
+    counts: Mapping[State, int]
+    line: int  # clips in the whole line
+    paused: str  # why nothing is served, if so
+    pace: Pace
+    since: float  # when the bot started, in seconds since 1970
+
+
+def help_(locale: str) -> str:
+    """The first thing that a newcomer reads."""
+    lines = [
+        say(locale, "**Zoetrope makes short clips.** Three to begin with:"),
+        "`/animate prompt: " + say(locale, "a red star over the sea") + "`",
+        "`/img2vid image: " + say(locale, "your picture") + " camera: zoom in`",
+        "`/interp first: " + say(locale, "a picture") + " last: " + say(locale, "another") + "`",
+        say(locale, "Flags may follow the words of a prompt: `{flags}`",
+            flags="-camera zoom in -motion 3 -ar 16:9 -seed 7"),
+        say(locale, "Under each clip: {reroll} the same with another seed, {remix} change the prompt, "
+            "{info} how it was made, {letter} to your direct messages, {star} keep it, {drop} delete it.",
+            reroll=pieces.REROLL, remix=pieces.REMIX, info=pieces.INFO, letter=pieces.LETTER,
+            star=pieces.STAR, drop=pieces.DROP),
+        say(locale, "/queue: the line. /history: your clips. /models: what can be chosen. /info: your limits."),
+    ]  # fmt: skip
+    return fit("\n".join(lines))
+
+
+def models(
+    recipes: Iterable[Recipe], locale: str, *, pace: Pace, paused: Iterable[str], defaults: Iterable[str]
+) -> str:
+    """What each model does, needs and takes; what is not turned on, and why."""
+    all_, stopped, first = list(recipes), frozenset(paused), frozenset(defaults)
+    on = [recipe for recipe in all_ if recipe.on]
+    asleep = _asleep([recipe for recipe in all_ if not recipe.on], locale)
+    for whole in (True, False):
+        lines = [_model(one, locale, pace, one.name in stopped, one.name in first, whole) for one in on]
+        text = "\n".join([*lines, *asleep])
+        if len(text) <= MOST:
+            break
+    return fit(text)
+
+
+def info(standing: Standing, locale: str) -> str:
+    """My waiting clips and limits, and this machine's speed."""
+    rules, counts = standing.rules, standing.counts
+    lines = [
+        say(locale, "**You**"),
+        say(locale, "In the line: {count} of at most {most} clips",
+            count=standing.waiting, most=rules.waiting),
+        say(locale, "Leaving the line: at most {rate} of your clips in {period}",
+            rate=rules.rate, period=pieces.time(locale, rules.period)),
+        say(locale, "Tier: {tier}, served {weight} times as often as weight 1",
+            tier=quote(standing.tier, 60), weight=f"{rules.weight:g}")
+        if rules.weight != 1 else say(locale, "Tier: {tier}", tier=quote(standing.tier, 60)),
+        say(locale, "So far: {made} made, {failed} failed, {cancelled} cancelled",
+            made=counts.get(State.POSTED, 0) + counts.get(State.MADE, 0),
+            failed=counts.get(State.FAILED, 0), cancelled=counts.get(State.CANCELLED, 0)),
+        say(locale, "**This machine**"),
+        count(locale, "One clip is in the line", "{number} clips are in the line", standing.line)
+        if standing.line else say(locale, "Nobody is waiting"),
+    ]  # fmt: skip
+    if standing.paused:
+        lines.append(say(locale, "The line is paused: {reason}", reason=quote(standing.paused)))
+    lines += [
+        say(locale, "{model}: {pace}", model=name, pace=_pace(locale, standing.pace, name))
+        for name in sorted(standing.pace)
+    ]
+    lines.append(say(locale, "Started {when}", when=f"<t:{int(standing.since)}:R>"))
+    return fit("\n".join(lines))
+
+
+def _model(recipe: Recipe, locale: str, pace: Pace, paused: bool, first: bool, whole: bool) -> str:
+    """One model that is turned on; `whole` with what it does and its licence, else in one line."""
+    needs = (
+        say(locale, "needs {memory} GiB of GPU memory", memory=f"{recipe.memory:g}")
+        if recipe.memory else say(locale, "runs on any machine")
+    )  # fmt: skip
+    facts = [
+        COMMANDS[recipe.task],
+        say(locale, "taken unless you choose") if first else "",
+        needs,
+        _pace(locale, pace, recipe.name),
+        say(locale, "licence: {licence}", licence=recipe.licence) if whole else "",
+        say(locale, "**paused, its engine keeps failing**") if paused else "",
+    ]
+    name = f"**{recipe.name}**"
+    if not whole:
+        return pieces.small(locale, name, *facts)
+    return f"{name} {quote(recipe.about, 120)}\n{pieces.small(locale, *facts)}"
+
+
+def _pace(locale: str, pace: Pace, name: str) -> str:
+    seconds, clips = pace.get(name, (0.0, 0))
+    if not clips:
+        return say(locale, "not yet measured here")
+    return say(locale, "{time} a clip here", time=pieces.time(locale, seconds))
+
+
+def _asleep(recipes: list[Recipe], locale: str) -> list[str]:
+    """Models that are not turned on, by the reason."""
+    gated = [_brief(one) for one in recipes if one.gated]
+    off = [_brief(one) for one in recipes if not one.gated]
+    lines = []
+    if off:
+        why = say(locale, "Not turned on by the operator: {models}", models=", ".join(off))
+        lines.append(pieces.small(locale, why))
+    if gated:
+        why = say(
+            locale, "Not turned on, their licence must be accepted first: {models}", models=", ".join(gated)
+        )
+        lines.append(pieces.small(locale, why))
+    return lines
+
+
+def _brief(recipe: Recipe) -> str:
+    return f"{recipe.name} ({COMMANDS[recipe.task]}, {recipe.memory:g} GiB)"
