@@ -51,7 +51,7 @@ class Preflight:
         self.pictures = data / "pictures"
         self.data = data
         self.room = room
-        self.refused = [pattern(words) for words in refuse]
+        self.refused = pattern(refuse)
         self.free = free
 
     def __call__(self, prompt: str, pictures: Sequence[str] = ()) -> None:
@@ -59,7 +59,7 @@ class Preflight:
 
         `pictures` are names of files that an earlier job kept.
         """
-        if any(words.search(folded(prompt)) for words in self.refused):
+        if self.refused.search(folded(prompt)):
             raise NotAllowed(
                 "A word in the prompt is not allowed on this bot; say it in other words, or ask its operator."
             )
@@ -68,9 +68,7 @@ class Preflight:
                 "The bot's disk is nearly full, so it takes no clips now; its operator can make room."
             )
         if not all((self.pictures / name).is_file() for name in pictures):
-            raise BadRequest(
-                "The picture of that clip is no longer kept; send it again with the command it was made by."
-            )
+            raise BadRequest("The picture of that clip is no longer kept; send it again.")
 
 
 def folded(text: str) -> str:
@@ -79,16 +77,18 @@ def folded(text: str) -> str:
     return "".join(sign for sign in plain if unicodedata.category(sign) != "Cf")
 
 
-def pattern(words: str) -> re.Pattern[str]:
-    """Finds whole words in a folded text; `*` stands for any letters, a space for any white space.
+def pattern(refused: Iterable[str]) -> re.Pattern[str]:
+    """Finds any of the refused words, whole, in a folded text; `*` stands for any letters, a space for any
+    white space.
 
     Scripts that write without spaces (Chinese, Japanese …) are found anywhere.
     """
-    plain = " ".join(folded(words).split())
-    body = re.escape(plain).replace(r"\*", r"\w*").replace(r"\ ", r"\s+")
-    before = "" if _unspaced(plain[:1]) else r"(?<!\w)"
-    after = "" if _unspaced(plain[-1:]) else r"(?!\w)"
-    return re.compile(before + body + after)
+    spaced, unspaced = [r"(?!)"], [r"(?!)"]  # nothing is found where nothing is refused
+    for words in refused:
+        plain = " ".join(folded(words).split())
+        body = re.escape(plain).replace(r"\*", r"\w*").replace(r"\ ", r"\s+")
+        (unspaced if _unspaced(plain[:1]) or _unspaced(plain[-1:]) else spaced).append(body)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(spaced)})(?!\w)|{'|'.join(unspaced)}")
 
 
 def _unspaced(letter: str) -> bool:

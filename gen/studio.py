@@ -119,6 +119,7 @@ class Studio:
         """The same request with a new seed, a child of that job. Raises Refused."""
         parent = await self.find(job_id)
         self.worker.breaker.admit(pick(self.recipes, parent.request.task, parent.request.recipe).name)
+        self.preflight(parent.request.prompt, parent.request.images)
         request = replace(parent.request, seed=self._other_seed(parent.request.seed))
         words = str(replace(parse(parent.words), seed=None))
         with self.queue.take(asker.user, asker.guild, asker.tier):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,13 +47,18 @@ options = { step_seconds = 0.25 }
 """
 
 
-def configured(folder: Path, more: str = "", **replaced: str) -> Path:
-    """A settings file with the small test cards, `quick` the default, and `more`."""
-    text = (ROOT / "config.toml").read_text("utf-8").replace('text = "testcard"', 'text = "quick"')
-    for old, new in replaced.items():
+#: What is changed in the shipped settings.
+CHANGED = {'text = "testcard"': 'text = "quick"', "refuse = []": 'refuse = ["plum*", "purple rain"]'}
+
+
+def configured(folder: Path, changed: Mapping[str, str] = CHANGED) -> Path:
+    """The shipped settings, changed, with the small test cards."""
+    text = (ROOT / "config.toml").read_text("utf-8")
+    for old, new in changed.items():
+        assert old in text
         text = text.replace(old, new)
     path = folder / "config.toml"
-    path.write_text(text + RECIPES + more, "utf-8")
+    path.write_text(text + RECIPES, "utf-8")
     return path
 
 

@@ -235,7 +235,7 @@ async def test_silence_is_noticed_and_a_revoked_token_is_the_end(tmp_path: Path)
     async with Playground(tmp_path / "discord") as place:
         place.socket.heartbeat = 0.2
         data = tmp_path / "bot"
-        bot = Bot(place, data, configured(tmp_path, **{"silence = 60.0": "silence = 1.0"}))
+        bot = Bot(place, data, configured(tmp_path, {"silence = 60.0": "silence = 1.0"}))
         await bot.start()
         lines = set(place.socket.lines)
         await place.socket.silence()
