@@ -45,7 +45,7 @@ def help_(locale: str) -> str:
             "{info} how it was made, {letter} to your direct messages, {star} keep it, {drop} delete it.",
             reroll=pieces.REROLL, remix=pieces.REMIX, info=pieces.INFO, letter=pieces.LETTER,
             star=pieces.STAR, drop=pieces.DROP),
-        say(locale, "/queue: the line. /history: your clips. /models: what can be chosen. /info: your limits."),
+        say(locale, "/queue: the line. /history: your clips. /models: what to choose from. /info: limits."),
     ]  # fmt: skip
     return fit("\n".join(lines))
 
