@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,9 @@ ALLOWED = (
 #: What is left out: parts that no family uses, and second copies of the weights.
 IGNORED = ("safety_checker/*", "*.fp16.safetensors", "*.fp16-*", "*.non_ema.safetensors")
 
+#: Bytes of disk that stay free when weights are fetched.
+SPARE = 2 * 2**30
+
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
@@ -41,9 +48,54 @@ def find(spec: str | Mapping[str, Any], cache: Path) -> Path:
     place = ROOT / table["repo"]
     found: Path = place / table.get("file", "") if place.exists() else _fetched(table, cache)
     if not found.exists():
-        raise _missing(table)
+        raise _missing(table["repo"], table.get("file"))
     check(found)
     return found
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file of a hub repository that is not in the cache yet."""
+
+    repo: str
+    file: str
+    revision: str | None  # as the recipe names it
+    size: int  # bytes
+
+
+def wanted(named: Mapping[str, Any], cache: Path) -> list[Piece]:
+    """What is yet to be fetched of a recipe's weights. Raises EngineError; offline, what is here must do."""
+    pieces: dict[tuple[str, str], Piece] = {}
+    for table in _specs(named):
+        if not (ROOT / table["repo"]).exists():
+            pieces |= {(piece.repo, piece.file): piece for piece in _listed(table, cache)}
+    return list(pieces.values())
+
+
+def fetch(pieces: Sequence[Piece], cache: Path, heard: Callable[[int, int], None]) -> None:
+    """Brings the files into the cache; what was broken off is taken up again.
+
+    `heard` is told the bytes that are there and those there will be, now and then and after each file, and
+    may raise to stop. Raises EngineError, before the first byte when the disk has no room for the last.
+    """
+    import huggingface_hub as hub
+
+    total, done = sum(piece.size for piece in pieces), 0
+    cache.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(cache).free
+    if total + SPARE > free:
+        raise EngineError(
+            "The weights want {wanted} GiB of disk; {free} are free. The owner of this bot must make room.",
+            wanted=f"{(total + SPARE) / 2**30:.1f}", free=f"{free / 2**30:.1f}",
+        )  # fmt: skip
+    for piece in pieces:
+        bar = _bar(partial(_heard_of, heard, done, total), total // 200)
+        with _named(piece.repo, piece.file):
+            hub.hf_hub_download(
+                piece.repo, piece.file, revision=piece.revision, cache_dir=cache, tqdm_class=bar
+            )
+        done += piece.size
+        heard(done, total)
 
 
 def check(place: Path) -> None:
@@ -82,20 +134,59 @@ def _tensors(entries: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     return (entry for name, entry in entries.items() if name != "__metadata__")
 
 
-def _fetched(table: Mapping[str, Any], cache: Path) -> Path:
-    import httpx2  # what the hub's own library speaks through; it lets some of its errors pass
+def _specs(named: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every weight that a recipe's table names, however deep, as `find` takes them."""
+    for value in named.values():
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, str):
+                yield {"repo": each}
+            elif "repo" in each:
+                yield each
+            else:
+                yield from _specs(each)
+
+
+def _listed(table: Mapping[str, Any], cache: Path) -> Iterator[Piece]:
+    try:
+        found = _fetched(table, cache, dry_run=True)
+    except EngineError as error:
+        try:
+            _fetched(table, cache, local_files_only=True)
+        except EngineError:
+            raise error from error.__cause__
+        return  # whatever the hub says, it is here
+    for file in found if isinstance(found, list) else [found]:
+        if file.will_download:
+            yield Piece(table["repo"], file.filename, table.get("revision"), file.file_size or 0)
+
+
+def _fetched(table: Mapping[str, Any], cache: Path, **how: Any) -> Any:
+    """The path of a file or a snapshot; of a dry run, what would be fetched."""
     import huggingface_hub as hub  # a second to import, wanted only where weights are on a hub
-    from huggingface_hub import errors
 
     repo, file = table["repo"], table.get("file")
     if not _REPOSITORY.fullmatch(repo):
-        raise _missing(table)
-    common = {"revision": table.get("revision"), "cache_dir": cache}
-    try:
+        raise _missing(repo, file)
+    with _named(repo, file):
+        how |= {"revision": table.get("revision"), "cache_dir": cache}
         if file:
-            return Path(hub.hf_hub_download(repo, file, **common))
+            return _path(hub.hf_hub_download(repo, file, **how))
         patterns = {"allow_patterns": list(table.get("allow", ALLOWED)), "ignore_patterns": list(IGNORED)}
-        return Path(hub.snapshot_download(repo, **patterns, **common))
+        return _path(hub.snapshot_download(repo, **patterns, **how))
+
+
+def _path(found: Any) -> Any:
+    return Path(found) if isinstance(found, str) else found
+
+
+@contextmanager
+def _named(repo: str, file: str | None) -> Iterator[None]:
+    """The hub's faults in our words."""
+    import httpx2  # what the hub's own library speaks through; it lets some of its errors pass
+    from huggingface_hub import errors
+
+    try:
+        yield
     except errors.GatedRepoError as error:
         raise EngineError(
             "{repo} wants its licence accepted: do so on its page at huggingface.co, then set HF_TOKEN.",
@@ -108,13 +199,40 @@ def _fetched(table: Mapping[str, Any], cache: Path) -> Path:
     except (errors.EntryNotFoundError, errors.RevisionNotFoundError) as error:
         if isinstance(error, errors.LocalEntryNotFoundError):
             raise _offline(repo) from error
-        raise _missing(table) from error
+        raise _missing(repo, file) from error
     except (errors.HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         raise _offline(repo) from error
 
 
-def _missing(table: Mapping[str, Any]) -> EngineError:
-    name = "/".join(filter(None, (table["repo"], table.get("file"))))
+def _heard_of(heard: Callable[[int, int], None], before: int, total: int, fresh: int) -> None:
+    heard(min(before + fresh, total), total)
+
+
+def _bar(heard: Callable[[int], None], stride: int) -> type:
+    """What the hub's library takes for a progress bar: tells of every `stride` bytes, and shows nothing."""
+    from huggingface_hub.utils import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]  # no types are published
+        """Counts."""
+
+        def __init__(self, *args: Any, **named: Any) -> None:
+            named["disable"] = True
+            super().__init__(*args, **named)
+            self.here = float(named.get("initial", 0) or 0)
+            self.told = 0.0
+
+        def update(self, n: float | None = 1) -> None:
+            """So many bytes more."""
+            self.here += n or 0
+            if self.here - self.told >= stride:
+                self.told = self.here
+                heard(int(self.here))
+
+    return Bar
+
+
+def _missing(repo: str, file: str | None = None) -> EngineError:
+    name = "/".join(filter(None, (repo, file)))
     return EngineError("The weights {name} are missing.", name=name)
 
 

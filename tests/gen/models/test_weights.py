@@ -112,7 +112,7 @@ for spec in json.loads(sys.argv[1]):
 """
 
 
-def ask(endpoint: str, cache: Path, *specs: Any) -> list[Any]:
+def ask(endpoint: str, cache: Path, *specs: Any, program: str = ASK) -> list[Any]:
     """What a process of its own finds: the hub's library reads its address once."""
     environ = {
         **os.environ,
@@ -121,7 +121,7 @@ def ask(endpoint: str, cache: Path, *specs: Any) -> list[Any]:
         "HF_HOME": str(cache),
     }
     said = subprocess.run(
-        [sys.executable, "-c", ASK, json.dumps(specs), str(cache)],
+        [sys.executable, "-c", program, json.dumps(specs if program is ASK else specs[0]), str(cache)],
         cwd=weights.ROOT, env=environ, capture_output=True, text=True, timeout=100, check=True,
     )  # fmt: skip
     return [json.loads(line) for line in said.stdout.splitlines()]
@@ -146,6 +146,50 @@ def test_from_a_hub(hub: str, tmp_path: Path) -> None:
     away = ask("http://127.0.0.1:9", tmp_path, "someone/base", lightning, "someone/else")
     assert away[:2] == found[:2]  # what was fetched once is there without the hub
     assert away[2] == "The weights of someone/else could not be fetched: is the machine online?"
+
+
+FETCH = """
+import json, sys
+from pathlib import Path
+from gen.errors import EngineError
+from gen.models import weights
+named, cache = json.loads(sys.argv[1]), Path(sys.argv[2])
+try:
+    pieces = weights.wanted(named, cache)
+    heard = []
+    print(json.dumps([[piece.repo, piece.file, piece.size] for piece in pieces]))
+    weights.fetch(pieces, cache, lambda done, total: heard.append([done, total]))
+    last, left = heard[-1] if heard else None, weights.wanted(named, cache)
+    print(json.dumps([last, heard == sorted(heard), len(left)]))
+    weights.SPARE = 2**60
+    weights.fetch(pieces, cache, lambda *_: None)
+except EngineError as error:
+    print(json.dumps(str(error)))
+"""
+
+
+def test_ahead_of_its_first_use(hub: str, tmp_path: Path) -> None:
+    lora = {"zoom in": {"repo": "someone/fast", "file": "8step.safetensors"}}
+    (tmp_path / "mine").mkdir()
+    named = {
+        "base": "someone/base", "lora": lora, "mine": str(tmp_path / "mine"),
+        "always": [{"repo": "someone/fast", "file": "4step.safetensors", "scale": 1}],
+    }  # fmt: skip
+    pieces, (last, rising, left), full = ask(hub, tmp_path / "cache", named, program=FETCH)
+    assert sorted(file for _, file, _ in pieces) == [
+        "4step.safetensors", "8step.safetensors", "model_index.json", "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+    ]  # fmt: skip
+    total = sum(size for *_, size in pieces)
+    assert total == 3 * len(GOOD) + 4
+    assert (last, rising, left) == ([total, total], True, 0)
+    assert re.fullmatch(r"The weights want [0-9.]+ GiB of disk; [0-9.]+ are free\. .* make room\.", full)
+    away = "http://127.0.0.1:9"
+    assert ask(away, tmp_path / "cache", named, program=FETCH)[:2] == [[], [None, True, 0]]
+    assert ask(away, tmp_path / "other", named, program=FETCH) == [
+        "The weights of someone/base could not be fetched: is the machine online?"
+    ]
+    assert "wants its licence accepted" in ask(hub, tmp_path, {"base": "someone/gated"}, program=FETCH)[0]
 
 
 def test_in_a_folder(tmp_path: Path) -> None:
