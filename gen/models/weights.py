@@ -187,21 +187,23 @@ def _named(repo: str, file: str | None) -> Iterator[None]:
 
     try:
         yield
-    except errors.GatedRepoError as error:
-        raise EngineError(
-            "{repo} wants its licence accepted: do so on its page at huggingface.co, then set HF_TOKEN.",
-            repo=repo,
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise EngineError(
-            "There is no {repo} on the hub, or it is private: set HF_TOKEN.", repo=repo
-        ) from error
-    except (errors.EntryNotFoundError, errors.RevisionNotFoundError) as error:
-        if isinstance(error, errors.LocalEntryNotFoundError):
-            raise _offline(repo) from error
-        raise _missing(repo, file) from error
-    except (errors.HfHubHTTPError, httpx2.HTTPError, OSError) as error:
-        raise _offline(repo) from error
+    except (errors.EntryNotFoundError, errors.RevisionNotFoundError, httpx2.HTTPError, OSError) as error:
+        # A dry run hides what the hub said.
+        said = error.__cause__ if isinstance(error, errors.DryRunError) else error
+        if isinstance(said, errors.GatedRepoError):
+            fault = EngineError(
+                "{repo} wants its licence accepted: do so on its page at huggingface.co, then set HF_TOKEN.",
+                repo=repo,
+            )
+        elif isinstance(said, errors.RepositoryNotFoundError):
+            fault = EngineError("There is no {repo} on the hub, or it is private: set HF_TOKEN.", repo=repo)
+        elif isinstance(said, errors.LocalEntryNotFoundError):
+            fault = _offline(repo)
+        elif isinstance(said, errors.EntryNotFoundError | errors.RevisionNotFoundError):
+            fault = _missing(repo, file)
+        else:
+            fault = _offline(repo)
+        raise fault from error
 
 
 def _heard_of(heard: Callable[[int, int], None], before: int, total: int, fresh: int) -> None:
