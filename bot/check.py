@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -34,7 +35,7 @@ async def _wrong(settings: Settings, say: Callable[[str], None]) -> AsyncIterato
     for name, finding in FINDINGS.items():
         try:
             say(f"{name:<10} ok: {await finding(settings)}")
-        except ZoetropeError as error:
+        except (ZoetropeError, OSError) as error:
             say(f"{name:<10} {error}")
             yield name
 
@@ -57,8 +58,9 @@ async def _token(settings: Settings) -> str:
 
 
 async def _folders(settings: Settings) -> str:
-    settings.data.mkdir(parents=True, exist_ok=True)
-    if not os.access(settings.data, os.W_OK):
+    with suppress(OSError):
+        settings.data.mkdir(parents=True, exist_ok=True)
+    if not (settings.data.is_dir() and os.access(settings.data, os.W_OK)):
         raise ZoetropeError("{folder} cannot be written; set ZOETROPE_DATA.", folder=str(settings.data))
     return str(settings.data)
 
@@ -69,7 +71,8 @@ async def _database(settings: Settings) -> str:
 
 
 async def _disk(settings: Settings) -> str:
-    free = shutil.disk_usage(settings.data).free // 2**20
+    there = next(folder for folder in (settings.data, *settings.data.parents) if folder.exists())
+    free = shutil.disk_usage(there).free // 2**20
     if free < settings.files.room:
         raise ZoetropeError(
             "{free} MiB are free and {room} are wanted; make room, or lower files.room.",
