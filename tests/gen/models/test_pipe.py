@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import tiny
 import torch
+import transformers
+from safetensors.torch import load_file, save_file
 
 from gen.errors import EngineError
 from gen.models import pipe
@@ -118,3 +120,47 @@ def test_one_part(store: Path, made: Any) -> None:
     for library, name in (("stable_diffusion", "Checker"), ("diffusers", "NoSuchModel")):
         with pytest.raises(EngineError, match=f"wants {name}, which is not here"):
             pipe.part(store / "plain" / "vae", library, name, dtype=torch.float32)
+
+
+def rewritten(file: Path, change: Any) -> Path:
+    """The file with every tensor under the name that `change` gives it, or gone; its folder."""
+    state = {change(key): tensor for key, tensor in load_file(file).items() if change(key)}
+    save_file(state, file, metadata={"format": "pt"})
+    return file.parent
+
+
+def test_the_names_that_older_files_have(store: Path) -> None:
+    folder = tiny.stable_diffusion(store / "old")
+    wanted = load_file(folder / "vae" / "diffusion_pytorch_model.safetensors")
+
+    def old(key: str) -> str:
+        names = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
+        for new, was in names.items():
+            key = key.replace(new, was)
+        return key
+
+    vae = rewritten(folder / "vae" / "diffusion_pytorch_model.safetensors", old)
+    made = pipe.module(diffusers.AutoencoderKL, vae, dtype=torch.float32)
+    assert all(torch.equal(made.state_dict()[key], tensor) for key, tensor in wanted.items())
+    text = rewritten(folder / "text_encoder" / "model.safetensors", lambda key: f"text_model.{key}")
+    pipe.module(transformers.CLIPTextModel, text, dtype=torch.float32)
+
+
+def test_what_is_computed_need_not_be_in_the_file(store: Path) -> None:
+    motion = tiny.motion()
+    motion.save_pretrained(store / "bare")
+    file = store / "bare" / "diffusion_pytorch_model.safetensors"
+    folder = rewritten(file, lambda key: "" if key.endswith(".pe") else key)
+    assert len(load_file(file)) < len(motion.state_dict())
+    made = pipe.module(diffusers.MotionAdapter, folder, dtype=torch.float32)
+    assert all(torch.equal(made.state_dict()[key], tensor) for key, tensor in motion.state_dict().items())
+
+
+def test_a_shard_that_is_missing(store: Path) -> None:
+    tiny.image_unet().save_pretrained(store / "shards", max_shard_size="100KB")
+    pipe.module(diffusers.UNet2DConditionModel, store / "shards", dtype=torch.float16)
+    gone = sorted((store / "shards").glob("*.safetensors"))[1]
+    gone.unlink()
+    with pytest.raises(EngineError) as found:
+        pipe.module(diffusers.UNet2DConditionModel, store / "shards", dtype=torch.float16)
+    assert gone.name in tiny.refused(found)
