@@ -1,0 +1,246 @@
+"""No secret leaves the bot, nobody's words ping, name a file or fetch from elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import discord
+import pytest
+from aiohttp import web
+
+from bot.desk import Desk
+from bot.settings import Discord, load
+from gen.errors import BadRequest
+from playground import places
+from tests.bot.conftest import Scene, Stage, configured
+from tests.running import ROOT, picture, running
+
+seen = pytest.mark.asyncio(loop_scope="module")
+
+
+# --- secrets
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_the_token_is_in_no_log_no_file_and_no_child(tmp_path: Path) -> None:
+    """At the loudest level, through a clip, a refusal, a cut connection and a revoked token."""
+    config = configured(
+        tmp_path, {'level = "INFO"': 'level = "DEBUG"', 'text = "testcard"': 'text = "quick"'}
+    )
+    async with running(tmp_path, config) as (place, bot):
+        token = place.token
+        person = place.person("Ada")
+        scene = Scene(place, place.channel("clips"), person)
+        await scene.ask("a quiet star")
+        await scene.until_done()
+        await (await scene.ask("refused -seed x")).message()
+        place.faults.add("POST", f"/channels/{scene.channel}/messages", 500)
+        await scene.ask("a star through a fault")
+        await place.socket.cut()
+        await scene.until_done(2)
+        if sys.platform == "linux":
+            assert bot.process
+            assert token in _environ(bot.process.pid)  # there it must be
+            children = _children(bot.process.pid)
+            assert len(children) >= 2  # engine and darkroom
+            assert not any(token in _environ(child) for child in children)
+        place.expect(401)
+        await place.socket.revoke()
+        assert bot.process and await asyncio.wait_for(bot.process.wait(), 20) == 78
+        assert "DEBUG" in bot.words
+        with_token = [path.name for path in _files(bot.data) if token.encode() in path.read_bytes()]
+        assert with_token == []
+
+
+def _environ(pid: int) -> str:
+    return Path(f"/proc/{pid}/environ").read_text("utf-8", "replace")
+
+
+def _children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
+    return [int(one) for one in text.split()]
+
+
+# --- words
+
+
+@seen
+async def test_nobody_is_pinged_but_the_owner_by_the_clip(stage: Stage) -> None:
+    scene, place = await stage.scene(), stage.place
+    ben = place.user("Ben").id
+    role = await place.do(places.add_role, place.guild, "everybody", 0)
+    ping = f"@everyone @here <@{ben}> <@!{ben}> <@&{role.id}> <#{scene.channel}> look"
+    ear = await place.person("Ben").listen()
+    # The bot may: only what it sends protects the server.
+    me = place.world.users[place.world.bot_id]
+    channel = place.world.channels[scene.channel]
+    await place.do(places.allow, channel, me, allow=1 << 17)
+    await scene.ask(ping)
+    [clip] = await scene.until_done()
+    await scene.person.react(int(clip["id"]), "🔁")
+    await scene.until_done(2)
+    await scene.ask(f"{ping} -seed x")  # a refusal that quotes
+    await scene.ask("-neg " + ping)
+    told = [*ear.named("MESSAGE_CREATE"), *ear.named("MESSAGE_UPDATE")]
+    here = [one for one in told if int(one["channel_id"]) == scene.channel]
+    assert len(here) >= 4
+    for one in here:
+        assert not one["mention_everyone"] and one["mention_roles"] == [], one["content"]
+        owner = [str(scene.person.id)] if one["attachments"] else []
+        assert [user["id"] for user in one["mentions"]] == owner, one["content"]
+
+
+@seen
+async def test_no_word_of_a_person_s_is_in_a_path(stage: Stage) -> None:
+    scene = await stage.scene()
+    evil = "../../evil/../$(touch pwned);`id`"
+    await scene.person.slash(
+        scene.channel, "animate", {"prompt": evil, "image": (f"{evil}.png", picture(seed=7)), "seconds": 1}
+    )
+    [clip] = await scene.until_done()
+    assert re.fullmatch(r"[a-z0-9-]+_seed\d+\.mp4", clip["attachments"][0]["filename"])
+    names = {path.name for folder in ("clips", "pictures") for path in (stage.bot.data / folder).iterdir()}
+    assert all(re.fullmatch(r"[0-9a-f]{32,64}\.(mp4|png)", name) for name in names), names
+    assert not (ROOT / "pwned").exists() and not (stage.bot.data / "pwned").exists()
+
+
+@seen
+@pytest.mark.parametrize("about", ["../../etc/passwd", "a" * 40, "x' OR 1=1", "0"])
+async def test_a_stranger_s_id_finds_nothing(stage: Stage, about: str) -> None:
+    scene = await stage.scene()
+    deed = await scene.person.slash(scene.channel, "cancel", {"clip": about})
+    assert "There is no clip" in (await deed.message())["content"]
+
+
+# --- attachments from hostile places
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def hostile(handler: Handler, **settings: Any) -> AsyncIterator[tuple[Desk, str]]:
+    """A desk whose stand-in for Discord's file host answers by `handler`, and that host's address."""
+    app = web.Application()
+    app.router.add_get("/{rest:.*}", handler)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        async with aiohttp.ClientSession() as session:
+            here = replace(
+                load(ROOT / "config.toml", {}),
+                discord=Discord(f"{base}/api", "ws://127.0.0.1", f"{base}/cdn"),
+            )
+            here = replace(here, files=replace(here.files, upload=1))
+            yield Desk(discord.Client(intents=discord.Intents.none()), session, here, patience=0.5), base
+    finally:
+        await runner.cleanup()
+
+
+def attachment(url: str, size: int = 100, name: str = "a.png") -> discord.Attachment:
+    data: Any = {"id": "1", "size": size, "filename": name, "url": url, "proxy_url": url}
+    state: Any = SimpleNamespace(http=None)
+    return discord.Attachment(data=data, state=state)
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    asked: list[str] = []
+
+    async def redirect(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        raise web.HTTPFound("/secret")
+
+    async with hostile(redirect) as (desk, base):
+        with pytest.raises(BadRequest, match=r"a\.png could not be loaded"):
+            await desk.fetch(attachment(f"{base}/cdn/a.png"))
+    assert asked == ["/cdn/a.png"]
+
+
+async def test_an_endless_body_is_cut_at_the_limit() -> None:
+    sent = 0
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(bytes(2**16))
+            sent += 2**16
+
+    async with hostile(endless) as (desk, base):
+        with pytest.raises(BadRequest, match=r"a\.png is larger than 1 MiB"):
+            await desk.fetch(attachment(f"{base}/cdn/a.png", size=100))  # it said 100 bytes
+    assert sent < 16 * 2**20  # what the system's buffers took besides
+
+
+async def test_a_body_that_swells_when_unpacked_is_cut_at_the_limit() -> None:
+    import zlib
+
+    bomb = zlib.compress(bytes(200 * 2**20), 9)
+
+    async def packed(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=bomb, headers={"Content-Encoding": "deflate"})
+
+    async with hostile(packed) as (desk, base):
+        with pytest.raises(BadRequest):
+            await desk.fetch(attachment(f"{base}/cdn/a.png", size=len(bomb)))
+
+
+async def test_a_slow_body_is_given_up_in_time() -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"x")
+            await asyncio.sleep(0.05)
+
+    async with hostile(slow) as (desk, base):
+        began = time.monotonic()
+        with pytest.raises(BadRequest, match=r"a\.png took too long to load"):
+            await desk.fetch(attachment(f"{base}/cdn/a.png"))
+        assert time.monotonic() - began < 2
+
+
+async def test_what_is_said_to_be_too_large_is_not_asked_for() -> None:
+    async def never(request: web.Request) -> web.StreamResponse:
+        raise AssertionError("it was asked for")
+
+    async with hostile(never) as (desk, base):
+        with pytest.raises(BadRequest, match=r"\S{0,60} is larger than 1 MiB"):
+            await desk.fetch(attachment(f"{base}/cdn/a.png", size=2**20 + 1, name="a" * 900 + ".png"))
+
+
+async def test_only_the_file_host_is_asked() -> None:
+    async def never(request: web.Request) -> web.StreamResponse:
+        raise AssertionError("it was asked for")
+
+    async with hostile(never) as (desk, base):
+        for url in (
+            f"{base}/cdnevil/a.png", f"{base}/api/a.png", f"{base}@evil.example/cdn/a.png",
+            "http://127.0.0.1:1/cdn/a.png", "file:///etc/passwd", "https://cdn.discordapp.com/a.png",
+        ):  # fmt: skip
+            with pytest.raises(BadRequest, match="is not an attachment of Discord's"):
+                await desk.fetch(attachment(url))
+        real = Desk(desk.client, desk.session, replace(desk.settings, discord=Discord()))
+        for url in (
+            "http://cdn.discordapp.com/a.png", "https://cdn.discordapp.com.evil.example/a.png",
+            "https://cdn.discordapp.com@evil.example/a.png", "https://evil.example/cdn.discordapp.com/a.png",
+            "https://127.0.0.1/a.png", f"{base}/cdn/a.png",
+        ):  # fmt: skip
+            with pytest.raises(BadRequest, match="is not an attachment of Discord's"):
+                await real.fetch(attachment(url))
