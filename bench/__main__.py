@@ -5,16 +5,39 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from bench import ack
+from bench import ack, core, film, kill, life, through
 from bench.stage import Figures
 
-Rows = Callable[[Callable[[str], None]], Awaitable[Figures]]
+Rows = Callable[[Callable[[str], None]], Coroutine[None, None, Figures]]
+
+
+async def kill_rows(say: Callable[[str], None]) -> Figures:
+    """The kill matrix: what was lost, posted twice, or made again."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        tally = await kill.matrix(Path(folder))
+    for fault in tally.faults:
+        say(fault)
+    say(str(tally))
+    return {
+        "kill.points": tally.points,
+        "kill.kills": tally.kills,
+        "kill.lost": tally.lost,
+        "kill.twice": tally.twice,
+        "kill.made_again": tally.made_again,
+    }
+
 
 BENCHES: Mapping[str, Rows] = {
     "ack": ack.rows,
+    "core": core.rows,
+    "through": through.rows,
+    "encode": film.rows,
+    "life": life.rows,
+    "kill": kill_rows,
 }
 
 

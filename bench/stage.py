@@ -51,6 +51,18 @@ class Row:
         return f"p50 {self.p50:8.1f} ms   p99 {self.p99:8.1f} ms{ratio}"
 
 
+def memory(pid: int | str = "self") -> int:
+    """Bytes that a process holds in memory."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def spent(pid: int) -> float:
+    """Seconds of the processor that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def recipe(name: str, **options: float) -> str:
     """The table of a test card under another name, with options that make it misbehave."""
     values = ", ".join(f"{key} = {value}" for key, value in options.items())
@@ -94,7 +106,8 @@ async def started(
 
 async def _ready(place: Playground, process: asyncio.subprocess.Process, data: Path) -> None:
     """Waits until the bot is connected. Raises AssertionError with its log when it ends instead."""
-    ready = asyncio.create_task(place.ready(1, 60))
+    known = len(place.socket.sessions)
+    ready = asyncio.create_task(place.until(lambda: _connected(place, known), 60))
     ended = asyncio.create_task(process.wait())
     await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
     if ended.done():
@@ -103,3 +116,8 @@ async def _ready(place: Playground, process: asyncio.subprocess.Process, data: P
         raise AssertionError(f"The bot ended with {process.returncode}:\n{words[-3000:]}")
     ended.cancel()
     await ready
+
+
+def _connected(place: Playground, known: int) -> bool:
+    """Whether a session younger than the known ones has its line."""
+    return any(one.line is not None for one in list(place.socket.sessions.values())[known:])
