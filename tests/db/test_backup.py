@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ledger_jobs import job
+from tests.db.ledger_jobs import job
 
 from db.backup import backup, inspect, restore, tidy
 from db.ledger import Ledger

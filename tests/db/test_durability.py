@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ledger_jobs import way
+from tests.db.ledger_jobs import way
 
 from db.backup import inspect
 from db.ledger import Ledger
@@ -21,7 +21,7 @@ ORDER = [State.WAITING, State.RUNNING, State.MADE, State.POSTED]
 #: Eight writers take jobs through their lives, and say each state once the ledger returned from it.
 WRITER = """
 import asyncio, sys
-from ledger_jobs import job, way
+from tests.db.ledger_jobs import job, way
 from db.ledger import Ledger
 from gen.job import State
 
@@ -74,7 +74,7 @@ async def test_two_processes_make_a_new_database_together(tmp_path: Path):
     """Whoever comes second finds the tables made, and both write."""
     program = (
         "import asyncio, sys\n"
-        "from ledger_jobs import job\n"
+        "from tests.db.ledger_jobs import job\n"
         "from db.ledger import Ledger\n"
         "async def main():\n"
         "    async with Ledger.open(sys.argv[1]) as ledger:\n"

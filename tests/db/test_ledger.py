@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ledger_jobs import CLIP, WAYS, job, turned, way
+from tests.db.ledger_jobs import CLIP, WAYS, job, turned, way
 from sqlalchemy import insert
 
 from db.ledger import Ledger

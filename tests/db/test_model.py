@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from ledger_jobs import job, turned
+from tests.db.ledger_jobs import job, turned
 
 from db.ledger import Ledger
 from gen.job import BEFORE, ENDED, Job, State

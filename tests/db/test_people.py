@@ -6,7 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from ledger_jobs import CLIP, job, way
+from tests.db.ledger_jobs import CLIP, job, way
 
 from db.ledger import Ledger
 from db.people import Subject

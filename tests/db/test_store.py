@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ledger_jobs import job
+from tests.db.ledger_jobs import job
 from sqlalchemy import text
 
 from db.ledger import Ledger
