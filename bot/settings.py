@@ -110,6 +110,14 @@ class Log:
     """What the program prints."""
 
     level: str = "INFO"
+    format: str = "text"
+
+
+@dataclass(frozen=True)
+class Health:
+    """The address on this machine that says how the bot is."""
+
+    port: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,7 @@ class Settings:
     files: Files = Files()
     words: Words = Words()
     log: Log = Log()
+    health: Health = Health()
     recipe: Mapping[str, Recipe] = field(default_factory=dict)
 
     @property
@@ -144,7 +153,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in `path` and `environ`. Raises Misconfigured naming key, value and what was wanted."""
     tables = _tables(path)
     file = path.name
-    known = {"default", "gateway", "queue", "tier", "engine", "files", "words", "log", "recipe"}
+    known = {"default", "gateway", "queue", "tier", "engine", "files", "words", "log", "health", "recipe"}
     if unknown := sorted(set(tables) - known):
         _unknown(f"{file}: {unknown[0]}", unknown[0], known)
     settings = Settings(
@@ -163,6 +172,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         files=_read(Files, tables.get("files", {}), f"{file}: files"),
         words=_read(Words, tables.get("words", {}), f"{file}: words"),
         log=_read(Log, tables.get("log", {}), f"{file}: log"),
+        health=_read(Health, tables.get("health", {}), f"{file}: health"),
         recipe=load_recipes(tables.get("recipe", {}), where=file),
     )
     _check(settings, file)
@@ -179,6 +189,12 @@ def _tables(path: Path) -> dict[str, Any]:
 
 
 def _check(settings: Settings, file: str) -> None:
+    if settings.log.format not in ("text", "json"):
+        raise Misconfigured(
+            '{file}: log.format is “{value}”; it must be "text" or "json".', file=file, value=settings.log.format
+        )
+    if not 0 <= settings.health.port < 65536:
+        raise Misconfigured("{file}: health.port must be from 0 (off) to 65535.", file=file)
     for task, name in settings.defaults().items():
         recipe = settings.recipe.get(name)
         if recipe is None or recipe.task != task or not recipe.on:

@@ -18,6 +18,7 @@ TABLES = {
     "words": settings.Words,
     "gateway": settings.Gateway,
     "log": settings.Log,
+    "health": settings.Health,
 }
 
 
