@@ -26,6 +26,7 @@ from bot.post import Post
 from bot.preflight import Preflight
 from bot.settings import Settings, load
 from commands import replies
+from commands.catalogues import Translator
 from commands.house import House
 from commands.register import register
 from db.ledger import Ledger
@@ -93,6 +94,7 @@ async def serve(settings: Settings) -> None:
         )
         register(client, client.tree, House(studio, board, Desk(client, session, settings)))
 
+        await client.tree.set_translator(Translator())
         await client.enter(settings.token)
         await client.sync(settings.data / "commands.sha256")
         board.adopt([*await studio.resume(), *await ledger.lingering()])

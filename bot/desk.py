@@ -76,7 +76,7 @@ class Desk:
             user=interaction.user.id,
             channel=interaction.channel_id or 0,
             guild=guild,
-            locale=interaction.locale.value,
+            locale=_language(interaction),
             tier=self.tier(interaction.user),
             limit=interaction.filesize_limit,
         )
@@ -126,6 +126,13 @@ class Desk:
                         "{name} is larger than {most} MiB.", name=_short(name), most=most // 2**20
                     )
         return bytes(data)
+
+
+def _language(interaction: discord.Interaction) -> str:
+    """Of a message that all in the channel read: the server's, where it has chosen one, else the asker's."""
+    if interaction.guild and "COMMUNITY" in interaction.guild.features:
+        return interaction.guild.preferred_locale.value
+    return interaction.locale.value
 
 
 def _large(name: str, most: int) -> BadRequest:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -64,6 +65,7 @@ async def _make_privately(
     """The ticket stands in direct messages, where the bot's own token can edit it for hours; a private answer
     could be edited for 15 minutes only. The first message there shows that the door is open."""
     asker = await house.desk.private(asker, interaction.user)
+    asker = replace(asker, locale=interaction.locale.value)  # nobody else reads it
     message = await _knock(interaction, asker)
 
     async def send(text: str, view: discord.ui.View) -> int:

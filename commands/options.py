@@ -9,6 +9,7 @@ import discord
 from discord.app_commands import Choice, Range
 
 from commands.house import House
+from commands.words import say
 from gen.job import Task
 from gen.prompt import ASPECTS, LONGEST, MOVES, SEEDS
 
@@ -58,7 +59,9 @@ def models(house: House, *tasks: Task, picture: Task | None = None) -> Suggest:
     async def suggest(interaction: discord.Interaction[Any], typed: str) -> list[Choice[str]]:
         fitting = {picture} if picture and interaction.namespace.image else set(tasks)
         return [
-            Choice(name=f"{recipe.name}: {recipe.about}"[:100], value=recipe.name)
+            Choice(
+                name=f"{recipe.name}: {say(interaction.locale.value, recipe.about)}"[:100], value=recipe.name
+            )
             for recipe in house.studio.recipes.values()
             if recipe.on and recipe.task in fitting and typed.lower() in recipe.name.lower()
         ][:25]

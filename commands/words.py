@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from commands.catalogues import catalogue
+
 #: Characters that a message may have.
 MOST = 2000
 
@@ -11,14 +13,15 @@ _GAP = "\u200b"  # no width: `@everyone` behind it mentions nobody
 
 
 def say(locale: str, template: str, /, **values: object) -> str:
-    """`template` in the language of `locale`, filled in; the English one until there are catalogues."""
-    del locale
-    return template.format(**values) if values else template
+    """`template` in the language of `locale`, filled in; the English one where there is no other."""
+    text = catalogue(locale).get(template, template)
+    return text.format(**values) if values else text
 
 
 def count(locale: str, one: str, many: str, number: int, /, **values: object) -> str:
     """The template for one thing or the one for `{number}` things."""
-    return say(locale, one if number == 1 else many, number=number, **values)
+    text = catalogue(locale).get(many) or (one if number == 1 else many)
+    return text.format(number=number, **values)
 
 
 def quote(text: str, most: int = 300) -> str:

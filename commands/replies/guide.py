@@ -14,6 +14,9 @@ from gen.recipe import Recipe
 #: The commands that a task belongs to.
 COMMANDS: Mapping[Task, str] = {Task.TEXT: "/animate", Task.IMAGE: "/img2vid", Task.INTERP: "/interp"}
 
+#: Makes an emoji of a sign that fonts also draw in black.
+COLOURED = "\N{VARIATION SELECTOR-16}"
+
 #: Median seconds of a clip, and of how many clips, by recipe.
 Pace = Mapping[str, tuple[float, int]]
 
@@ -43,8 +46,8 @@ def help_(locale: str) -> str:
             flags="-camera zoom in -motion 3 -ar 16:9 -seed 7"),
         say(locale, "Under each clip: {reroll} the same with another seed, {remix} change the prompt, "
             "{info} how it was made, {letter} to your direct messages, {star} keep it, {drop} delete it.",
-            reroll=pieces.REROLL, remix=pieces.REMIX, info=pieces.INFO, letter=pieces.LETTER,
-            star=pieces.STAR, drop=pieces.DROP),
+            reroll=pieces.REROLL, remix=pieces.REMIX, info=pieces.INFO + COLOURED,
+            letter=pieces.LETTER + COLOURED, star=pieces.STAR, drop=pieces.DROP),
         say(locale, "/queue: the line. /history: your clips. /models: what to choose from. /info: limits."),
     ]  # fmt: skip
     return fit("\n".join(lines))
@@ -111,7 +114,7 @@ def _model(recipe: Recipe, locale: str, pace: Pace, paused: bool, first: bool, w
     name = f"**{recipe.name}**"
     if not whole:
         return pieces.small(locale, name, *facts)
-    return f"{name} {quote(recipe.about, 120)}\n{pieces.small(locale, *facts)}"
+    return f"{name} {quote(say(locale, recipe.about), 120)}\n{pieces.small(locale, *facts)}"
 
 
 def _pace(locale: str, pace: Pace, name: str) -> str:

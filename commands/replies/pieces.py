@@ -173,10 +173,15 @@ def link(job: Job) -> str | None:
 
 def refused(error: ZoetropeError, locale: str) -> str:
     """What happened and the way out."""
-    shown = {
-        name: quote(value, 400) if isinstance(value, str) else value for name, value in error.values.items()
-    }
+    shown = {name: _shown(locale, name, value) for name, value in error.values.items()}
     return fit(say(locale, error.template, **shown))
+
+
+def _shown(locale: str, name: str, value: object) -> object:
+    """A value of an error; what a flag takes is ours, and said in the person's language."""
+    if not isinstance(value, str):
+        return value
+    return say(locale, value) if name == "takes" else quote(value, 400)
 
 
 def reroll_button(job: Job, label: str | None = None) -> Button[Any]:
@@ -201,7 +206,7 @@ def remix_button(job: Job) -> Button[Any]:
 
 def letter_button(job: Job) -> Button[Any]:
     """Sends the clip by direct message."""
-    return button(buttons.LETTER, job.id, say(job.asker.locale, "Send me"), LETTER)
+    return button(buttons.LETTER, job.id, say(job.asker.locale, "DM me"), LETTER)
 
 
 def favourite_button(job: Job) -> Button[Any]:

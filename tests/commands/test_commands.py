@@ -172,17 +172,17 @@ async def test_a_private_clip_is_refused_where_direct_messages_are_closed(
 async def test_what_cannot_be_made_is_refused_at_once_and_in_private(
     place: Playground, channel: int, options: dict[str, Any], words: str
 ) -> None:
-    deed = await place.person("Cyd").slash(channel, "animate", options)
+    deed = await place.person("Mod").slash(channel, "animate", options)
     text = await refusal(place, deed)
     assert text.startswith(words)
     assert "!" not in text
-    assert (await history(place.person("Cyd"), channel)).startswith("You have no clips yet")
+    assert (await history(place.person("Mod"), channel)).startswith("You have no clips yet")
 
 
 async def test_a_broken_picture_is_refused_in_private_and_the_thinking_goes(
     place: Playground, channel: int
 ) -> None:
-    cyd = place.person("Cyd")
+    cyd = place.person("Mod")
     good, bad = ("a.png", picture()), ("b.png", b"%PDF-1.7 no picture at all")
     before = len(shown(place, channel, place.person("Ada")))
     deed = await cyd.slash(channel, "interp", {"first": good, "last": bad})

@@ -265,3 +265,26 @@ async def test_a_newcomer_learns_how_to_begin_what_there_is_and_what_is_theirs(
     assert "In the line: 0 of at most 5 clips" in info["content"]
     assert "So far: 1 made, 0 failed, 0 cancelled" in info["content"]
     assert re.search(r"testcard: .* s a clip here", info["content"])
+
+
+async def test_each_reads_their_own_language(place: Playground, channel: int) -> None:
+    cyd, ben = place.person("Cyd"), place.person("Ben")  # Cyd's client is Japanese
+    refused = await cyd.slash(channel, "animate", {"prompt": "star -fps 99"})
+    assert (await refused.message())[
+        "content"
+    ] == "-fps に使えるのは8 から 24 の整数です。「99」は使えません。"
+    await cyd.slash(channel, "animate", {"prompt": "猫と星 -seed 7", "seconds": 0.5})
+    message = await until_clip(place, channel, cyd, "猫と星")
+    assert "シード `7`" in message["content"]
+    assert [one["label"] for row in message["components"] for one in row["components"]] == [
+        "もう一度", "作り変える", "情報", "DM で送る", "取っておく", "削除",
+    ]  # fmt: skip
+    theirs = (await (await pressed(ben, message, "info")).message())["content"]
+    assert "Model: testcard" in theirs
+    for command in ("help", "info", "models", "history", "queue"):
+        text = (await (await cyd.slash(channel, command)).message())["content"]
+        for line in text.splitlines():
+            bare = re.sub(r"`[^`]*`|https?://\S+|<[^>]*>|\*\*[^*]*\*\*|-#|[^a-zA-Z\s]", "", line)
+            assert len(bare.split()) < 4 or re.search(r"[\u3040-\u9fff]", line), line
+    described = cyd.commands(channel)["animate"].definition
+    assert described["description_localizations"]["ja"].startswith("プロンプト")

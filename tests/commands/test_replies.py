@@ -226,7 +226,7 @@ async def test_a_card_tells_all_it_takes_to_make_the_clip_again() -> None:
     ]
     deeds = ["reroll", "remix", "info", "letter", "keep", "delete"]
     assert ids(view) == [f"{deed}:abc123" for deed in deeds]
-    assert labels(view) == ["Reroll", "Remix", "Info", "Send me", "Keep", "Delete"]
+    assert labels(view) == ["Reroll", "Remix", "Info", "DM me", "Keep", "Delete"]
     assert [child.row for child in view.children] == [0, 0, 0, 1, 1, 1]
 
 
