@@ -58,7 +58,7 @@ def fit_lora(
     def loss(done: float, rng: random.Random) -> Tensor:
         frames = sorted(rng.sample(range(FRAMES), 4 if done < 0.85 else 8))
         pairs = [_moving(rng, move) for _ in range(clips)]
-        clean = source.latents([scene for scene, _ in pairs], frames, rng).repeat(2, 1, 1, 1, 1)
+        clean = source.latents([scene for scene, _ in pairs], frames, rng)[0].repeat(2, 1, 1, 1, 1)
         states = source.prompts([caption(said, rng) for _, said in pairs]).repeat(2, 1, 1)
         place_frames(model, frames)
         steps = timesteps(len(clean), plan.device)
@@ -108,7 +108,7 @@ def fit_lightning(
     nothing = source.prompts([""])
 
     def loss(done: float, rng: random.Random) -> Tensor:
-        clean, states, frames = thinned.batch(4 if done < 0.8 else FRAMES, rng)
+        clean, _, states, frames = thinned.batch(4 if done < 0.8 else FRAMES, rng)
         place_frames(student, frames)
         place_frames(teacher, frames)
         start = torch.tensor([FEW[rng.randrange(4)] for _ in range(len(clean))], device=plan.device)

@@ -87,26 +87,43 @@ def lens(camera: str | None) -> list[tuple[float, float, float, float]]:
     return views
 
 
-def draw(scenes: Sequence[Scene], rng: random.Random, frames: Sequence[int] | None = None,
-         device: torch.device | str = "cpu") -> Tensor:  # fmt: skip
-    """Clips of complete scenes: (scenes, frames, 3, 128, 128), 0 to 1; `frames` picks some of the sixteen."""
+def draw(
+    scenes: Sequence[Scene],
+    rng: random.Random,
+    frames: Sequence[int] | None = None,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Clips of complete scenes: (scenes, frames, 3, 128, 128), 0 to 1; `frames` picks some of sixteen."""
+    return draw_parts(scenes, rng, frames, device)[0]
+
+
+def draw_parts(
+    scenes: Sequence[Scene],
+    rng: random.Random,
+    frames: Sequence[int] | None = None,
+    device: torch.device | str = "cpu",
+) -> tuple[Tensor, Tensor]:
+    """Clips as `draw` makes them, and how much of each pixel is an object's, in one channel."""
     picked = list(range(FRAMES)) if frames is None else list(frames)
     shape = (len(scenes), len(picked))
     views = torch.tensor([[lens(scene.camera)[f] for f in picked] for scene in scenes], device=device)
     x, y, scale = _world(views.flatten(0, 1))
     shifts = torch.tensor([[rng.uniform(-4, 4), rng.uniform(-4, 4)] for _ in scenes], device=device)
     picture = _background(scenes, len(picked), x, y, scale, shifts.repeat_interleave(len(picked), 0))
+    covers = torch.zeros_like(picture[:, :1])
     for place in range(2):
         rows = [i for i, scene in enumerate(scenes) if len(scene.things) > place]
         if not rows:
             continue
         things = [scenes[i].things[place] for i in rows]
         ways = [path(t, place, len(scenes[i].things), rng) for t, i in zip(things, rows, strict=True)]
-        at = (
-            torch.tensor(rows, device=device)[:, None] * shape[1] + torch.arange(shape[1], device=device)
-        ).flatten()
-        picture[at] = _paint(picture[at], things, ways, picked, x[at], y[at], scale[at])
-    return picture.view(*shape, 3, SIDE, SIDE)
+        row = torch.tensor(rows, device=device)[:, None] * shape[1]
+        at = (row + torch.arange(shape[1], device=device)).flatten()
+        cover = _cover(things, ways, picked, x[at], y[at], scale[at])
+        colour = _colours([RGB[thing.colour or "red"] for thing in things], len(picked), x.device)
+        picture[at] += (colour - picture[at]) * cover
+        covers[at] = torch.maximum(covers[at], cover)
+    return picture.view(*shape, 3, SIDE, SIDE), covers.view(*shape, 1, SIDE, SIDE)
 
 
 def _world(views: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -160,9 +177,15 @@ def _dots(x: Tensor, y: Tensor, shift: Tensor) -> Tensor:
     return torch.hypot(dx, dy) - 8.0
 
 
-def _paint(picture: Tensor, things: Sequence[Thing], ways: Sequence[Path], frames: Sequence[int],
-           x: Tensor, y: Tensor, scale: Tensor) -> Tensor:  # fmt: skip
-    """The picture with one object on it for each of its rows."""
+def _cover(
+    things: Sequence[Thing],
+    ways: Sequence[Path],
+    frames: Sequence[int],
+    x: Tensor,
+    y: Tensor,
+    scale: Tensor,
+) -> Tensor:
+    """How much of each pixel one object covers, a row for each of its frames: (rows, 1, side, side)."""
     spots = torch.tensor(
         [[(w.x[f], w.y[f], w.radius[f], w.angle[f]) for f in frames] for w in ways], device=x.device
     )
@@ -172,12 +195,10 @@ def _paint(picture: Tensor, things: Sequence[Thing], ways: Sequence[Path], frame
     u, v = dx * cos + dy * sin, dy * cos - dx * sin
     distance = torch.empty_like(u)
     shapes = [thing.shape for thing in things for _ in frames]
-    for shape in set(shapes):
-        at = torch.tensor([i for i, s in enumerate(shapes) if s == shape], device=x.device)
-        distance[at] = DISTANCES[shape or SHAPES[0]](u[at], v[at])
-    cover = (0.5 - distance * radius * scale).clamp(0, 1)[:, None]
-    colour = _colours([RGB[thing.colour or "red"] for thing in things], len(frames), x.device)
-    return picture + (colour - picture) * cover
+    for shape in sorted({shape or SHAPES[0] for shape in shapes}):
+        at = torch.tensor([i for i, s in enumerate(shapes) if (s or SHAPES[0]) == shape], device=x.device)
+        distance[at] = DISTANCES[shape](u[at], v[at])
+    return (0.5 - distance * radius * scale).clamp(0, 1)[:, None]
 
 
 def _polygon(corners: Sequence[tuple[float, float]]) -> Callable[[Tensor, Tensor], Tensor]:

@@ -23,7 +23,8 @@ from gen.shapes.optimizer import Muon
 class Plan:
     """How long a stage trains and where its checkpoint lies: it ends at `steps`, or earlier after `minutes`.
 
-    `rank` tells apart the workers that train one network together, each on scenes of its own.
+    `further` gives a finished stage so many minutes more. `rank` tells apart the workers that train one
+    network together, each on scenes of its own.
     """
 
     steps: int
@@ -32,6 +33,7 @@ class Plan:
     seed: int = 0
     device: str = "cpu"
     rank: int = 0
+    further: bool = False
 
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -44,6 +46,7 @@ def train(stage: str, network: Net, optimizer: Muon, loss: Loss, plan: Plan, kee
     average = copy.deepcopy(network).requires_grad_(False)
     saved = plan.folder / f"{stage}.pt"
     first, spent = resume(saved, network, average, optimizer)
+    spent = 0.0 if plan.further else spent
     started = time.monotonic() - spent
     last_saved = time.monotonic()
     bar = tqdm(total=plan.steps, initial=first, desc=stage, mininterval=5.0, disable=plan.rank > 0)

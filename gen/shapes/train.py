@@ -9,6 +9,7 @@ processes train one network together, each on scenes of its own.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,9 @@ STEPS = {
 }
 """Stages in their order, and the most steps of each."""
 
+SHARES = {"text": 8, "vae": 15, "image": 22, "motion": 40, "decoder": 5, "lora": 9, "lightning": 6}
+"""How stages share the minutes, where they are counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
@@ -56,11 +60,13 @@ class Workshop:
     minutes: float
     steps: int | None
     rank: int = 0
+    further: bool = False
 
     def plan(self, stage: str) -> Plan:
         """The stage's plan: as many steps as asked or usual, and the minutes it may take."""
         steps = self.steps or STEPS[stage]
-        return Plan(steps, self.minutes, self.folder, self.seed, self.device, self.rank)
+        minutes = self.minutes / (len(CAMERAS) if stage == "lora" else 1)
+        return Plan(steps, minutes, self.folder, self.seed, self.device, self.rank, self.further)
 
     def source(self) -> unet.Source:
         """The finished encoder and coder, frozen."""
@@ -175,7 +181,7 @@ def work(rank: int, workers: int, meeting: str, stage: str, shop: Workshop) -> N
     if workers > 1:
         group.init_process_group("gloo", init_method=meeting, rank=rank, world_size=workers)
     torch.manual_seed(shop.seed)
-    STAGES[stage][0](Workshop(shop.folder, shop.device, shop.seed, shop.minutes, shop.steps, rank))
+    STAGES[stage][0](dataclasses.replace(shop, rank=rank))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -184,7 +190,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--stage", choices=(*STAGES, "all", "export"), default="all")
     parser.add_argument("--steps", type=int, help="instead of the usual number")
     parser.add_argument(
-        "--minutes", "--budget-minutes", type=float, default=1e9, help="the most for each stage"
+        "--minutes", "--budget-minutes", type=float, default=1e9, help="for all that is still to do"
+    )
+    parser.add_argument(
+        "--further", action="store_true", help="train a finished stage on; names it by --stage"
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes on the CPU")
@@ -194,20 +203,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where the result goes")
     asked = parser.parse_args(arguments)
-    shop = Workshop(asked.folder, asked.device, asked.seed, asked.minutes, asked.steps)
-    for stage, (_, proof) in STAGES.items():
-        if asked.stage not in ("all", stage) or (asked.folder / proof).exists():
-            continue
-        with tempfile.TemporaryDirectory() as scratch:
-            meeting = f"file://{scratch}/meeting"
-            if asked.workers == 1:
-                work(0, 1, meeting, stage, shop)
-            else:
-                processes.spawn(  # type: ignore[attr-defined,no-untyped-call]  # public, but untyped
-                    work, (asked.workers, meeting, stage, shop), nprocs=asked.workers
-                )
-    if all((asked.folder / proof).exists() for _, proof in STAGES.values()) or asked.stage == "export":
+    if asked.further and asked.stage == "all":
+        parser.error("--further wants a --stage")
+    ready = {stage: (asked.folder / proof).exists() for stage, (_, proof) in STAGES.items()}
+    stages = [
+        stage for stage in STAGES if asked.stage in ("all", stage) and (asked.further or not ready[stage])
+    ]
+    for stage in stages:
+        minutes = asked.minutes * SHARES[stage] / sum(SHARES[each] for each in stages)
+        shop = Workshop(asked.folder, asked.device, asked.seed, minutes, asked.steps, further=asked.further)
+        run(shop, stage, asked.workers)
+    if asked.stage in ("all", "export"):
         export(asked.folder, asked.weights)
+
+
+def run(shop: Workshop, stage: str, workers: int) -> None:
+    """Runs one stage here, or with several workers in processes of their own."""
+    with tempfile.TemporaryDirectory() as scratch:
+        meeting = f"file://{scratch}/meeting"
+        if workers == 1:
+            work(0, 1, meeting, stage, shop)
+        else:
+            processes.spawn(  # type: ignore[attr-defined,no-untyped-call]  # public, but untyped
+                work, (workers, meeting, stage, shop), nprocs=workers
+            )
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from gen.shapes.caption import caption
-from gen.shapes.draw import draw
-from gen.shapes.loop import Plan, apart, train
+from gen.shapes.draw import draw_parts
+from gen.shapes.loop import Plan, train
 from gen.shapes.optimizer import Muon
 from gen.shapes.scene import FRAMES, Scene, asked
 from gen.shapes.text import LENGTH, WIDTH
@@ -89,13 +90,16 @@ class Source:
         return states
 
     @torch.no_grad()
-    def latents(self, scenes: Sequence[Scene], frames: Sequence[int], rng: random.Random) -> Tensor:
-        """Unit-variance latents: (scenes, 8, frames, 16, 16)."""
-        pictures = draw(scenes, rng, frames, self.device).flatten(0, 1) * 2 - 1
-        code = self.coder.encode(pictures.contiguous(memory_format=torch.channels_last)).latent_dist.mean
-        code = code * self.coder.config.scaling_factor
-        clips: Tensor = code.view(len(scenes), len(frames), *code.shape[1:]).transpose(1, 2).contiguous()
-        return clips
+    def latents(
+        self, scenes: Sequence[Scene], frames: Sequence[int], rng: random.Random
+    ) -> tuple[Tensor, Tensor]:
+        """Latents (scenes, 8, frames, 16, 16) of unit variance, and in one channel where objects are."""
+        pictures, covers = draw_parts(scenes, rng, frames, self.device)
+        pixels = (pictures.flatten(0, 1) * 2 - 1).contiguous(memory_format=torch.channels_last)
+        code = self.coder.encode(pixels).latent_dist.mean * self.coder.config.scaling_factor
+        near = functional.max_pool2d(covers.flatten(0, 1), 16, stride=8, padding=4)
+        code, near = (t.view(*pictures.shape[:2], *t.shape[1:]).transpose(1, 2) for t in (code, near))
+        return code.contiguous(), near.contiguous()
 
 
 def noised(clean: Tensor, noise: Tensor, steps: Tensor, alphas: Tensor) -> tuple[Tensor, Tensor]:
@@ -106,11 +110,18 @@ def noised(clean: Tensor, noise: Tensor, steps: Tensor, alphas: Tensor) -> tuple
 
 
 def timesteps(count: int, device: str) -> Tensor:
-    """Even over all noise levels, with a quarter more on the loud end, where colours and places are
-    decided."""
-    even = torch.rand(count)
-    loud = 1 - 0.3 * torch.rand(count) ** 2
-    return (torch.where(torch.rand(count) < 0.25, loud, even) * 1000).long().clamp(0, 999).to(device)
+    """Mostly the middle and loud noise levels, where colours, places and outlines are decided."""
+    quiet, main, last = torch.rand(count) * 0.25, 0.25 + 0.75 * torch.rand(count), torch.ones(count)
+    kind = torch.rand(count)
+    part = torch.where(kind < 0.12, quiet, torch.where(kind < 0.92, main, last))
+    return (part * 1000).long().clamp(0, 999).to(device)
+
+
+def missed(made: Tensor, wanted: Tensor, near: Tensor, steps: Tensor) -> Tensor:
+    """Mean square error that minds objects more than ground, once the noise lets one see where they are."""
+    shape = (-1, *[1] * (made.ndim - 1))
+    weight = 1 + 3 * near * (steps < 800).view(shape)
+    return ((made.float() - wanted) ** 2 * weight).mean() / weight.mean()
 
 
 def place_frames(model: nn.Module, frames: Sequence[int]) -> None:
@@ -137,6 +148,7 @@ class Bank:
     def __init__(self, source: Source, frames: Sequence[int] | None, size: int, camera: float) -> None:
         self.source, self.frames, self.size, self.camera = source, frames, size, camera
         self.clean: list[Tensor] = []
+        self.near: list[Tensor] = []
         self.states: list[Tensor] = []
         self.fed = 0
 
@@ -146,16 +158,19 @@ class Bank:
         frames = self.frames or [rng.randrange(FRAMES)]
         pairs = [asked(rng, self.camera) for _ in range(count)]
         texts = ["" if rng.random() < 0.08 else caption(said, rng) for _, said in pairs]
-        self.clean = [*self.clean, *self.source.latents([scene for scene, _ in pairs], frames, rng)][
-            -self.size :
-        ]
+        clean, near = self.source.latents([scene for scene, _ in pairs], frames, rng)
+        self.clean = [*self.clean, *clean][-self.size :]
+        self.near = [*self.near, *near][-self.size :]
         self.states = [*self.states, *self.source.prompts(texts)][-self.size :]
         self.fed += count
 
-    def batch(self, count: int, rng: random.Random) -> tuple[Tensor, Tensor]:
-        """Latents (count, 8, frames, 16, 16) and states (count, LENGTH, WIDTH) of random scenes."""
+    def batch(self, count: int, rng: random.Random) -> tuple[Tensor, Tensor, Tensor]:
+        """Latents of random scenes, where objects are in them, and states: (count, LENGTH, WIDTH)."""
         picked = [rng.randrange(len(self.clean)) for _ in range(count)]
-        return torch.stack([self.clean[i] for i in picked]), torch.stack([self.states[i] for i in picked])
+        clean, near, states = (
+            torch.stack([t[i] for i in picked]) for t in (self.clean, self.near, self.states)
+        )
+        return clean, near, states
 
 
 def fit_image(plan: Plan, source: Source, batch: int = 40) -> UNet2DConditionModel:
@@ -163,16 +178,16 @@ def fit_image(plan: Plan, source: Source, batch: int = 40) -> UNet2DConditionMod
     model = new_image().to(plan.device)
     alphas = new_scheduler().alphas_cumprod.to(plan.device)
     optimizer = Muon(model.named_parameters(), rate=0.02, adam_rate=3e-3, outer=("conv_in", "conv_out"))
-    bank = Bank(source, None, size=2000, camera=0.08)
+    bank = Bank(source, None, size=2000, camera=0.03)
 
     def loss(done: float, rng: random.Random) -> Tensor:
         bank.feed(batch // 5 if bank.fed else 2 * batch, rng)
-        clean, states = bank.batch(batch, rng)
-        clean, steps = clean[:, :, 0], timesteps(batch, plan.device)
+        clean, near, states = bank.batch(batch, rng)
+        clean, near, steps = clean[:, :, 0], near[:, :, 0], timesteps(batch, plan.device)
         noisy, wanted = noised(clean, torch.randn_like(clean), steps, alphas)
         with torch.autocast(plan.device, torch.bfloat16):
             made = model(noisy, steps, states).sample
-        return apart(made, wanted)
+        return missed(made, wanted, near, steps)
 
     return train("image", model, optimizer, loss, plan)
 
@@ -184,8 +199,8 @@ class Thinned:
         self.source, self.clips, self.camera = source, clips, camera
         self.banks: dict[int, list[Bank]] = {}
 
-    def batch(self, frames: int, rng: random.Random) -> tuple[Tensor, Tensor, Sequence[int]]:
-        """Latents and states of `clips` clips, and which `frames` frames they are."""
+    def batch(self, frames: int, rng: random.Random) -> tuple[Tensor, Tensor, Tensor, Sequence[int]]:
+        """What `Bank.batch` gives, of `clips` clips, and which `frames` frames they are."""
         banks = self.banks.setdefault(frames, [])
         place = rng.randrange(4)
         if place >= len(banks) or banks[place].fed > 10 * self.clips:
@@ -193,7 +208,7 @@ class Thinned:
             banks[place : place + 1] = [fresh]
             place = banks.index(fresh)
         bank, clips = banks[place], max(2, self.clips * 4 // frames)
-        bank.feed(max(1, clips // 4) if bank.fed else clips, rng)
+        bank.feed(max(1, clips // 8) if bank.fed else clips, rng)
         return *bank.batch(clips, rng), bank.frames or []
 
 
@@ -206,13 +221,15 @@ def fit_motion(plan: Plan, source: Source, image: UNet2DConditionModel, batch: i
     thinned = Thinned(source, batch, camera=0.15)
 
     def loss(done: float, rng: random.Random) -> Tensor:
-        clean, states, frames = thinned.batch(rng.choice((1, 1, 2, 4)) if done < 0.88 else FRAMES, rng)
+        clean, near, states, frames = thinned.batch(
+            rng.choice((1, 1, 1, 2, 4)) if done < 0.88 else FRAMES, rng
+        )
         place_frames(model, frames)
         steps = timesteps(len(clean), plan.device)
         noisy, wanted = noised(clean, torch.randn_like(clean), steps, alphas)
         with torch.autocast(plan.device, torch.bfloat16):
             made = model(noisy, steps, states.repeat_interleave(clean.shape[2], 0)).sample
-        return apart(made, wanted)
+        return missed(made, wanted, near, steps)
 
     model = train("motion", model, optimizer, loss, plan, keep=0.99)
     place_frames(model, range(FRAMES))
