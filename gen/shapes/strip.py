@@ -1,4 +1,4 @@
-"""A picture of a few clips, frame beside frame: `python -m gen.shapes.strip docs/shapes.png` draws the README's."""
+"""A picture of a few clips, frame beside frame: `python -m gen.shapes.strip docs/shapes.png` draws it."""
 
 from __future__ import annotations
 
