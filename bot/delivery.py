@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -39,18 +40,26 @@ class Delivery:
     """`gen.ports.Delivery` on Discord."""
 
     def __init__(
-        self, post: Post, board: Board, darkroom: Darkroom, clips: Path, recipes: Mapping[str, Recipe]
+        self,
+        post: Post,
+        board: Board,
+        darkroom: Darkroom,
+        clips: Path,
+        recipes: Mapping[str, Recipe],
+        *,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._post = post
         self.board = board
         self.darkroom = darkroom
         self.clips = clips
         self.recipes = recipes
-        self._fresh: set[str] = set()  # jobs that ran in this process and were not yet sent
+        self._since = now()
+        self._fresh: set[str] = set()  # jobs that are this process's own and were not yet sent
 
     def show(self, job: Job, step: Step | None = None) -> None:
         """Shows where `job` stands, soon."""
-        if job.state is State.RUNNING:
+        if job.state is State.RUNNING and job.created >= self._since:
             self._fresh.add(job.id)
         elif job.state in (State.FAILED, State.CANCELLED):
             self._fresh.discard(job.id)

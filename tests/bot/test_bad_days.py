@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from playground.permissions import EVERYONE, Can
 from playground.person import Person
 from playground.server import Playground
 from tests.bot.conftest import Scene, Stage, configured
-from tests.running import Bot
+from tests.running import Bot, picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -228,6 +229,33 @@ async def test_a_channel_takes_less_than_it_promised(stage: Stage) -> None:
     assert 0 < clip["attachments"][0]["size"] <= 30_000
     await place.until(lambda: len(place.world.last(scene.channel, ada.id, 50)) == 1)
     assert sum(1 for path in folder.iterdir() if path.stat().st_size <= 30_000) == small
+
+
+async def test_a_stop_is_prompt_however_many_pictures_wait(tmp_path: Path) -> None:
+    """What was taken into the line is made after the next start; what was not is nobody's clip."""
+    async with Playground(tmp_path / "discord") as place:
+        bot = Bot(place, tmp_path / "bot", configured(tmp_path))
+        await bot.start()
+        stage = Stage(place, bot)
+        scenes = [await stage.scene() for _ in range(10)]
+        images = [(f"{number}.png", picture((2000, 1500), seed=number)) for number in range(5)]
+        asks = (
+            scene.person.slash(scene.channel, "img2vid", {"image": image, "seconds": 1})
+            for image in images
+            for scene in scenes
+        )
+        for deed in await asyncio.gather(*asks):
+            await deed.settled()
+        await place.until(lambda: any("ready <t:" in text for scene in scenes for text in scene.texts()))
+        began = time.monotonic()
+        assert await bot.stop() == 0
+        assert time.monotonic() - began < 8
+        await bot.start()
+        accepted = [scene for scene in scenes if any("·" in text for text in scene.texts())]
+        assert accepted
+        await place.until(lambda: all(scene.clips() for scene in accepted), 60)
+        await bot.stop()
+        bot.verify()
 
 
 async def test_silence_is_noticed_and_a_revoked_token_is_the_end(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from bot.housekeeping import DAY, MIB, TIDY, YOUNG, Housekeeper, Swept
 from db.ledger import Ledger
 from gen.errors import Undeliverable
 from gen.job import Asker, Clip, Job, Request, State, Task
-from tests.bot.conftest import configured
-from tests.running import ROOT, clips, running, until_clips
+from tests.bot.conftest import Scene, configured
+from tests.running import ROOT, running
 
 NOW = 1_000 * DAY
 
@@ -191,22 +191,28 @@ async def _bot(data: Path, place: Any, *arguments: str) -> tuple[int, str]:
 
 async def test_a_backup_is_taken_while_the_bot_works_and_put_back_when_it_is_stopped(tmp_path: Path) -> None:
     async with running(tmp_path, configured(tmp_path)) as (place, bot):
-        ada, channel, copy = place.person("Ada"), place.channel("clips"), tmp_path / "copy.db"
-        await ada.slash(channel, "animate", {"prompt": "before the backup"})
-        await until_clips(place, channel, 1)
+        scene, copy = Scene(place, place.channel("clips"), place.person("Ada")), tmp_path / "copy.db"
+        await (await scene.ask("under way", model="slow", seconds=2)).message()
         code, words = await _bot(bot.data, place, "backup", str(copy))
         assert code == 0 and "1 jobs" in words, words
-        await ada.slash(channel, "animate", {"prompt": "after the backup"})
-        await until_clips(place, channel, 2)
+        await scene.until_done()
+        await scene.ask("after the backup")
+        await scene.until_done(2)
         code, words = await _bot(bot.data, place, "restore", str(copy))
         assert code == 78 and "Another bot already runs on the data folder" in words
         await bot.stop()
+        place.world.nonce_lives = 0  # days later, nothing else stands against a second clip
+        place.expect(10008, f"/channels/{scene.channel}/*")  # the ticket that the copy knows is gone
         code, words = await _bot(bot.data, place, "restore", str(copy))
         assert code == 0 and "1 jobs" in words, words
         await bot.start()
-        answer = await (await ada.slash(channel, "history")).message()
-        assert "before the backup" in str(answer) and "after the backup" not in str(answer)
-        assert len(clips(place, channel)) == 2
+        # The job was waiting when the copy was taken: it is made once more, and found where it was posted.
+        rolled = f"/channels/{scene.channel}/messages/{scene.clips()[0]['id']}/reactions/*"
+        await place.until(lambda: len(place.journal.requests(rolled, "PUT")) == 2, 30)
+        text = (await (await scene.person.slash(scene.channel, "history")).message())["content"]
+        assert f"/{scene.channel}/{scene.clips()[0]['id']})" in text
+        assert "after the backup" not in text
+        assert len(scene.clips()) == 2
 
 
 @pytest.mark.parametrize("arguments", [("backup",), ("serve", "x"), ("feed",)])
