@@ -25,7 +25,10 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
         )
     )  # fmt: skip
     @app_commands.choices(camera=options.CAMERA, aspect=options.ASPECT)
-    @app_commands.autocomplete(model=options.models(house, Task.TEXT, picture=Task.IMAGE))
+    @app_commands.autocomplete(
+        model=options.models(house, Task.TEXT, picture=Task.IMAGE),
+        prompt=options.prompts(house, Task.TEXT, Task.IMAGE),
+    )
     async def animate(
         interaction: discord.Interaction[Any],
         prompt: options.Words,

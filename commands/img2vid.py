@@ -25,7 +25,9 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
         )
     )  # fmt: skip
     @app_commands.choices(camera=options.CAMERA, aspect=options.ASPECT)
-    @app_commands.autocomplete(model=options.models(house, Task.IMAGE))
+    @app_commands.autocomplete(
+        model=options.models(house, Task.IMAGE), prompt=options.prompts(house, Task.IMAGE)
+    )
     async def img2vid(
         interaction: discord.Interaction[Any],
         image: discord.Attachment,

@@ -25,7 +25,9 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
         )
     )  # fmt: skip
     @app_commands.choices(aspect=options.ASPECT)
-    @app_commands.autocomplete(model=options.models(house, Task.INTERP))
+    @app_commands.autocomplete(
+        model=options.models(house, Task.INTERP), prompt=options.prompts(house, Task.INTERP)
+    )
     async def interp(
         interaction: discord.Interaction[Any],
         first: discord.Attachment,

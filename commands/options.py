@@ -45,6 +45,10 @@ Seed = Range[int, 0, SEEDS - 1]
 CAMERA = [Choice(name=move, value=move) for move in MOVES]
 ASPECT = [Choice(name=aspect, value=aspect) for aspect in ASPECTS]
 
+#: Characters that a suggestion may have, and clips that are looked through for it.
+SUGGESTED = 100
+LATELY = 60
+
 Suggest = Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, list[Choice[str]]]]
 
 
@@ -65,5 +69,16 @@ def models(house: House, *tasks: Task, picture: Task | None = None) -> Suggest:
             for recipe in house.studio.recipes.values()
             if recipe.on and recipe.task in fitting and typed.lower() in recipe.name.lower()
         ][:25]
+
+    return suggest
+
+
+def prompts(house: House, *tasks: Task) -> Suggest:
+    """Suggests what the person asked for lately with those tasks, flags and all, as far as it fits."""
+
+    async def suggest(interaction: discord.Interaction[Any], typed: str) -> list[Choice[str]]:
+        jobs = await house.studio.history(interaction.user.id, limit=LATELY, words=typed)
+        words = dict.fromkeys(job.words for job in jobs if job.request.task in tasks)
+        return [Choice(name=one, value=one) for one in words if 0 < len(one) <= SUGGESTED][:25]
 
     return suggest
