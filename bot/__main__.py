@@ -32,7 +32,7 @@ from commands.register import register
 from db.ledger import Ledger
 from gen.courier import Courier
 from gen.darkroom import Darkroom
-from gen.errors import EngineError, Misconfigured
+from gen.errors import EngineError, Failed, Misconfigured, ZoetropeError
 from gen.host import Host, Patience
 from gen.job import Job
 from gen.queue import Queue
@@ -47,6 +47,8 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 DEEDS = {"serve": "start", "check": "be checked", "backup": "back up", "restore": "restore"}
 #: `EX_CONFIG` of sysexits.h: the operator must act, starting again will not help.
 MISCONFIGURED = 78
+#: `EX_TEMPFAIL`: nothing is wrong here, starting again will help.
+LATER = 75
 
 
 async def serve(settings: Settings) -> None:
@@ -140,11 +142,11 @@ async def _until_signalled(settings: Settings) -> None:
     await serve(settings)
 
 
-def _the_operators(error: BaseException) -> Misconfigured | None:
-    """The error that the operator can mend, wherever in a group it is."""
+def _the_operators(error: BaseException) -> ZoetropeError | None:
+    """The error that the operator can mend or wait for, wherever in a group it is."""
     if isinstance(error, BaseExceptionGroup):
         return next(filter(None, map(_the_operators, error.exceptions)), None)
-    return error if isinstance(error, Misconfigured) else None
+    return error if isinstance(error, Misconfigured | Failed) else None
 
 
 def main() -> int:
@@ -176,7 +178,7 @@ def main() -> int:
         if (fault := _the_operators(error)) is None:
             raise
         print(f"Zoetrope cannot {DEEDS[deed]}: {fault}", file=sys.stderr)
-        return MISCONFIGURED
+        return MISCONFIGURED if isinstance(fault, Misconfigured) else LATER
     return 0
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import discord
 from discord import app_commands
 from yarl import URL
 
 from bot.settings import Discord
-from gen.errors import Misconfigured
+from gen.errors import Failed, Misconfigured
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +57,10 @@ class Client(discord.AutoShardedClient):
             await self.reacted(event)
 
     async def enter(self, token: str) -> None:
-        """Logs in. Raises Misconfigured when Discord does not know the token."""
+        """Logs in. Raises Misconfigured for a token that Discord does not know, Failed when it does not hear."""
         try:
-            await self.login(token)
+            with _heard():
+                await self.login(token)
         except discord.LoginFailure as error:
             raise Misconfigured(
                 "Discord does not accept DISCORD_TOKEN; copy it anew from the bot's developer page."
@@ -75,13 +78,17 @@ class Client(discord.AutoShardedClient):
             raise
 
     async def sync(self, mark: Path) -> bool:
-        """Publishes the commands if they differ from those that `mark` remembers; whether it did."""
+        """Publishes the commands if they differ from those that `mark` remembers; whether it did.
+
+        Raises Failed when Discord does not hear.
+        """
         payload = [await self._payload(command) for command in self.tree.get_commands()]
         known = f"{discord.http.Route.BASE} {self.application_id} {json.dumps(payload, sort_keys=True)}"
         digest = hashlib.sha256(known.encode()).hexdigest()
         if digest == _remembered(mark):
             return False
-        await self.tree.sync()
+        with _heard():
+            await self.tree.sync()
         _remember(mark, digest)
         log.info("%d commands were published", len(payload))
         return True
@@ -90,6 +97,16 @@ class Client(discord.AutoShardedClient):
         if translator := self.tree.translator:
             return await command.get_translated_payload(self.tree, translator)
         return command.to_dict(self.tree)
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Raises Failed for whatever lies between the bot and Discord."""
+    try:
+        yield
+    except (aiohttp.ClientError, OSError, discord.DiscordServerError) as error:
+        fault = str(error).rstrip(".") or type(error).__name__
+        raise Failed("Discord cannot be reached: {fault}. Try again in a while.", fault=fault) from error
 
 
 def _remembered(mark: Path) -> str:

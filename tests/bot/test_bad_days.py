@@ -231,6 +231,19 @@ async def test_a_channel_takes_less_than_it_promised(stage: Stage) -> None:
     assert sum(1 for path in folder.iterdir() if path.stat().st_size <= 30_000) == small
 
 
+async def test_a_discord_that_cannot_be_reached_is_a_line_and_no_traceback(tmp_path: Path) -> None:
+    async with Playground(tmp_path / "discord") as place:
+        bot = Bot(place, tmp_path / "bot")
+        place.faults.add("GET", "/users/@me", 503)
+        with pytest.raises(AssertionError, match="The bot ended with 75"):
+            await bot.start()
+        assert bot.words.splitlines()[-1].startswith("Zoetrope cannot start: Discord cannot be reached: 503")
+        bot.verify()
+    with pytest.raises(AssertionError, match="The bot ended with 75"):
+        await bot.start()  # nobody is there any more
+    bot.verify()
+
+
 async def test_a_stop_is_prompt_however_many_pictures_wait(tmp_path: Path) -> None:
     """What was taken into the line is made after the next start; what was not is nobody's clip."""
     async with Playground(tmp_path / "discord") as place:
