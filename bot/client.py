@@ -57,7 +57,7 @@ class Client(discord.AutoShardedClient):
             await self.reacted(event)
 
     async def enter(self, token: str) -> None:
-        """Logs in. Raises Misconfigured for a token that Discord does not know, Failed when it does not hear."""
+        """Logs in. Raises Misconfigured for a token Discord does not know, Failed when it does not hear."""
         try:
             with _heard():
                 await self.login(token)

@@ -18,6 +18,7 @@ import discord
 import pytest
 from aiohttp import web
 
+from bot.client import Client
 from bot.desk import Desk
 from bot.settings import Discord, load
 from gen.errors import BadRequest
@@ -79,6 +80,10 @@ def _children(pid: int) -> list[int]:
 
 @seen
 async def test_nobody_is_pinged_but_the_owner_by_the_clip(stage: Stage) -> None:
+    """Twice over: what people typed names nobody as it is written, and Discord is told to ping nobody."""
+    async with Client() as client:
+        assert client.allowed_mentions
+        assert client.allowed_mentions.to_dict() == {"parse": []}
     scene, place = await stage.scene(), stage.place
     ben = place.user("Ben").id
     role = await place.do(places.add_role, place.guild, "everybody", 0)
@@ -101,6 +106,8 @@ async def test_nobody_is_pinged_but_the_owner_by_the_clip(stage: Stage) -> None:
         assert not one["mention_everyone"] and one["mention_roles"] == [], one["content"]
         owner = [str(scene.person.id)] if one["attachments"] else []
         assert [user["id"] for user in one["mentions"]] == owner, one["content"]
+        named = set(re.findall(r"<@[!&]?\d+>|@everyone|@here", one["content"]))
+        assert named <= {f"<@{scene.person.id}>"}, one["content"]
 
 
 @seen
