@@ -13,15 +13,16 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
-import discord
 from discord.ui import View
 
-from bot import check, housekeeping, lock
+from bot import check, health, housekeeping, lock, logs
 from bot.board import Board
 from bot.client import Client, direct
 from bot.delivery import Delivery
 from bot.desk import Desk
+from bot.health import Health
 from bot.housekeeping import Housekeeper
+from bot.meter import Meter
 from bot.post import Post
 from bot.preflight import Preflight
 from bot.settings import Settings, load
@@ -42,7 +43,6 @@ from gen.worker import Worker
 
 log = logging.getLogger("bot")
 
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: What the program does when it is called, as a word of a sentence.
 DEEDS = {"serve": "start", "check": "be checked", "backup": "back up", "restore": "restore"}
 #: `EX_CONFIG` of sysexits.h: the operator must act, starting again will not help.
@@ -77,8 +77,9 @@ async def serve(settings: Settings) -> None:
         post = Post(client)
         board = Board(post, ledger, lambda: studio.places(), draw)
         delivery = Delivery(post, board, darkroom, settings.data / "clips", settings.recipe)
-        worker = Worker(queue, engine, ledger, patience=settings.engine.patience, show=delivery.show)
-        courier = Courier(worker.ended, delivery, ledger)
+        meter = Meter(delivery)
+        worker = Worker(queue, engine, ledger, patience=settings.engine.patience, show=meter.show)
+        courier = Courier(worker.ended, meter, ledger)
         studio = Studio(
             recipes=settings.recipe,
             defaults=settings.defaults(),
@@ -99,6 +100,8 @@ async def serve(settings: Settings) -> None:
         await client.tree.set_translator(Translator())
         await client.enter(settings.token)
         await client.sync(settings.data / "commands.sha256")
+        watched = Health(studio, meter, gateway=lambda: health.gateway(client))
+        await stack.enter_async_context(health.served(watched, settings.health.port))
         board.adopt([*await studio.resume(), *await ledger.lingering()])
         async with asyncio.TaskGroup() as group:
             group.create_task(_warm(engine, darkroom), name="warm-up")
@@ -126,12 +129,6 @@ async def _warm(engine: Host, darkroom: Darkroom) -> None:
         await asyncio.gather(darkroom.start(), engine.start())
     except EngineError as error:
         log.warning("%s", error)
-
-
-def _log(settings: Settings) -> None:
-    logging.basicConfig(level=settings.log.level, format=FORMAT)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Zoetrope does not speak
 
 
 async def _until_signalled(settings: Settings) -> None:
@@ -168,9 +165,7 @@ def main() -> int:
         if file is not None:
             print((housekeeping.copy if deed == "backup" else housekeeping.put_back)(settings, file))
             return 0
-        logging.basicConfig(
-            level=settings.log.level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-        )
+        logs.begin(settings.log)
         asyncio.run(_until_signalled(settings))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 0

@@ -191,7 +191,9 @@ def _tables(path: Path) -> dict[str, Any]:
 def _check(settings: Settings, file: str) -> None:
     if settings.log.format not in ("text", "json"):
         raise Misconfigured(
-            '{file}: log.format is “{value}”; it must be "text" or "json".', file=file, value=settings.log.format
+            '{file}: log.format is “{value}”; it must be "text" or "json".',
+            file=file,
+            value=settings.log.format,
         )
     if not 0 <= settings.health.port < 65536:
         raise Misconfigured("{file}: health.port must be from 0 (off) to 65535.", file=file)

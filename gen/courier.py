@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from gen.errors import Undeliverable, Unreachable
 from gen.job import Job, State
 from gen.ports import Delivery, Ledger
+from gen.trace import work_on
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +47,10 @@ class Courier:
 
     async def deliver(self, job: Job) -> Job:
         """Posts a MADE job, again and again if need be, and shows how it ended, as the ledger has it."""
-        if job.state is State.MADE:
-            job = await self._post(job)
-        self.delivery.show(job)
+        with work_on(job.id):
+            if job.state is State.MADE:
+                job = await self._post(job)
+            self.delivery.show(job)
         return job
 
     async def _post(self, job: Job) -> Job:

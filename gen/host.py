@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import itertools
 import json
 import logging
@@ -47,6 +48,7 @@ class Child:
         self._in = cast(asyncio.StreamWriter, process.stdin)  # all three are pipes
         self._out = cast(asyncio.StreamReader, process.stdout)
         self._err = cast(asyncio.StreamReader, process.stderr)
+        self._context = contextvars.copy_context()  # that of whoever spoke to it last
         self._drain = asyncio.create_task(self._print(), name=f"prints of child {process.pid}")
 
     @classmethod
@@ -84,6 +86,7 @@ class Child:
 
     def tell(self, **command: Any) -> None:
         """Sends a command; a child that is gone is noticed by `hear`."""
+        self._context = contextvars.copy_context()
         with suppress(ConnectionError, RuntimeError):
             self._in.write(json.dumps(command).encode() + b"\n")
 
@@ -130,10 +133,14 @@ class Child:
         while chunk := await self._err.read(2**16):
             *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
             for line in filter(None, lines):
-                log.info("child %d: %s", self.pid, line.decode(errors="replace"))
+                self._note(line)
             rest = rest[-_LINE:]
         if rest:
-            log.info("child %d: %s", self.pid, rest.decode(errors="replace"))
+            self._note(rest)
+
+    def _note(self, line: bytes) -> None:
+        """Logs a line as of the job that the process was last told of."""
+        self._context.run(log.info, "child %d: %s", self.pid, line.decode(errors="replace"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from gen.job import Clip, Job, State
 from gen.pace import Pace
 from gen.ports import Engine, Ledger, Step
 from gen.queue import Queue
+from gen.trace import work_on
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,9 @@ class Worker:
     async def serve(self) -> None:
         """Makes clips for ever."""
         while True:
-            self.ended.put_nowait(await self.make(await self.queue.get()))
+            job = await self.queue.get()
+            with work_on(job.id):
+                self.ended.put_nowait(await self.make(job))
 
     async def stop(self, job_id: str) -> Job | None:
         """Ends the running job and returns it as it then is; None when it is not the running one."""

@@ -61,7 +61,7 @@ async def test_each_ends_in_a_clip_or_an_honest_word(tmp_path: Path) -> None:
         channel = place.channel("clips")
         await ask(place, "Ada", "peckish")  # memory runs out once: made at the second try
         await ask(place, "Ben", "hungry")
-        await ask(place, "Cyd", "spoiled")
+        await ask(place, "Ada", "spoiled")
         await ask(place, "Mod", "deadly")
         await until_clips(place, channel, 1)
         await told(
@@ -103,7 +103,7 @@ async def test_a_full_disk_is_said_leaves_nothing_and_passes(tmp_path: Path) -> 
 async def test_an_engine_that_dies_once_costs_nobody_a_clip(tmp_path: Path) -> None:
     async with running(tmp_path, settings(tmp_path)) as (place, bot):
         channel = place.channel("clips")
-        await ask(place, "Ada", "slow", "a red star -seconds 2")
+        await ask(place, "Ada", "slow", "a red star -seconds 4")
         await told(place, "step")
         os.kill(engine(bot), signal.SIGKILL)
         await until_clips(place, channel, 1)
@@ -115,7 +115,7 @@ async def test_a_crash_loop_pauses_its_model_and_no_other(tmp_path: Path) -> Non
         channel = place.channel("clips")
         await ask(place, "Ada", "deadly", "one")
         await ask(place, "Ben", "deadly", "two")
-        await ask(place, "Cyd", "deadly", "three")
+        await ask(place, "Mod", "deadly", "three")
         await place.until(lambda: len([t for t in texts(place, channel) if "engine" in t.lower()]) == 3, 60)
         assert bot.words.count("the engine died (") == 4  # the third met the breaker, and no engine
         assert "model deadly is paused for 300 s" in bot.words
