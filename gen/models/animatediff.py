@@ -54,6 +54,9 @@ class Model:
             self._look_through(self.window)
         self.always = self._load_always(recipe.weights.get("always", []), cache)
         self.moves = self._load_moves(recipe.weights.get("lora", {}), cache)
+        if device == "cpu":  # where convolutions run faster so
+            self.pipe.vae.to(memory_format=torch.channels_last)
+            self.pipe.unet.to(memory_format=torch.channels_last)
         self.place = Place(self.pipe, device, memory=recipe.memory, notes=cache, name=recipe.name)
         self.prompts = pipes.Prompts(lambda text: self.pipe.encode_prompt(text, self.device, 1, False)[0])
 

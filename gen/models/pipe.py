@@ -232,12 +232,21 @@ def decode(
     """
     chunks, clip = torch.split(latents, chunk), []
     for number, each in enumerate(chunks, start=1):
-        frames = run(each)
-        if frames.shape[-2:] != size:
-            frames = nn.functional.interpolate(frames.float(), size=size, mode="bicubic")
-        clip.append(pixels(frames))
+        clip.append(enlarged(run(each), size))
         step(done + number, done + len(chunks), clip[-1][0])
     return np.concatenate(clip)
+
+
+def enlarged(frames: Tensor, size: tuple[int, int]) -> Pixels:
+    """frames × 3 × height × width as bytes of that height and width, smoothly where they are smaller."""
+    if frames.shape[-2:] == size:
+        return pixels(frames)
+    if frames.device.type == "cpu":  # on a processor, bytes are enlarged ten times faster
+        high, wide = size
+        return np.stack(
+            [cv2.resize(each, (wide, high), interpolation=cv2.INTER_CUBIC) for each in pixels(frames)]
+        )
+    return pixels(nn.functional.interpolate(frames.float(), size=size, mode="bicubic"))
 
 
 @torch.no_grad()
