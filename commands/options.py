@@ -74,11 +74,14 @@ def models(house: House, *tasks: Task, picture: Task | None = None) -> Suggest:
 
 
 def prompts(house: House, *tasks: Task) -> Suggest:
-    """Suggests what the person asked for lately with those tasks, flags and all, as far as it fits."""
+    """Suggests what the person asked for lately with those tasks, flags and all, as far as it fits.
+
+    What is being typed comes first: the key that takes the first suggestion must not change it.
+    """
 
     async def suggest(interaction: discord.Interaction[Any], typed: str) -> list[Choice[str]]:
         jobs = await house.studio.history(interaction.user.id, limit=LATELY, words=typed)
-        words = dict.fromkeys(job.words for job in jobs if job.request.task in tasks)
+        words = dict.fromkeys([typed.strip(), *(job.words for job in jobs if job.request.task in tasks)])
         return [Choice(name=one, value=one) for one in words if 0 < len(one) <= SUGGESTED][:25]
 
     return suggest

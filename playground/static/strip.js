@@ -45,7 +45,7 @@ export class Strip {
   add(option) {
     const made = field(option, {
       world: this.context.world, samples: this.context.samples,
-      complete: (each, text) => this.context.complete(this.entry, this.values(), each, text),
+      complete: async (each, text) => (this.open ? this.context.complete(this.entry, this.values(), each, text) : []),
       typed: (one) => this.jump(one), letter: (key) => this.letter(key), filled: () => this.next(), back: (one) => this.back(one),
       submit: () => this.context.submit(), leave: (one) => this.drop(one),
     });

@@ -66,7 +66,7 @@ async def test_a_remix_opens_the_words_as_they_were_and_outlives_the_bot(
     await ben.submit(again.modal, {"words": "a blue kite -seconds 0.5 -seed 7"})
     message = await until_clip(place, channel, ben, "blue kite")
     offered = await ben.complete(channel, "animate", {"prompt": "KITE blue"}, "prompt")
-    assert [one["value"] for one in offered] == ["a blue kite -seed 7 -seconds 0.5"]
+    assert [one["value"] for one in offered] == ["KITE blue", "a blue kite -seed 7 -seconds 0.5"]
     assert "seed `7`" in message["content"]
     assert f"from clip `{job}`" in message["content"]
 

@@ -1,0 +1,108 @@
+"""After the clip, as people have it in a browser: remixed, explained, kept, found again, in any language."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.running import picture
+from tests.test_first_minute import CHROMIUM, SHOTS, Program, messages, opened, plays, type_command, videos
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="there is no Chromium here: nobody saw what comes after the clip"
+)
+
+
+def last(page: Page) -> Locator:
+    """The newest message of the channel."""
+    return page.locator(".messages > [data-message-id]").last
+
+
+async def private(page: Page, words: str) -> None:
+    """Waits for an answer that only this person sees."""
+    await expect(last(page)).to_contain_text(words, timeout=20_000)
+    await expect(last(page)).to_contain_text("Only you can see this")
+
+
+async def keep_shot(page: Page, name: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    await page.wait_for_timeout(300)  # the page scrolls to its end
+    await page.screenshot(path=SHOTS / f"{name}.png")
+
+
+async def remix(page: Page, words: str) -> None:
+    """Presses, changes the words in the form that opens, and sends it."""
+    await messages(page).first.get_by_role("button", name="Remix").click()
+    field = page.locator("dialog textarea")
+    await expect(field).to_have_value("a red star over the sea -motion 2 -seed 7")
+    await keep_shot(page, "remix")
+    await field.fill(words)
+    await page.locator("dialog").get_by_role("button", name="Submit").click()
+
+
+async def choose_favourites(page: Page) -> None:
+    """/history with favourites on, by mouse."""
+    await page.locator("#text").click()
+    await page.keyboard.type("/history")
+    await page.keyboard.press("Tab")
+    await page.locator('[data-add-option="favourites"]').click()
+    await page.locator('[data-option="favourites"] select').select_option(index=1)
+    await page.locator(".strip button[type=submit]").click()
+
+
+async def test_a_clip_is_remixed_explained_kept_and_found_again(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    await program.start()
+    async with opened(program.address) as page:
+        await expect(page.get_by_text("online")).to_be_visible(timeout=20_000)
+        await type_command(page, "animate", prompt="a red star over the sea -motion 2 -seed 7")
+        await expect(videos(page)).to_have_count(1, timeout=40_000)
+        await remix(page, "a blue star over the sea -fps 99")
+        await private(page, "You typed:")
+        await remix(page, "a blue star over the sea -seed 7")
+        await expect(videos(page)).to_have_count(2, timeout=40_000)
+        await plays(videos(page).nth(1))
+        await expect(messages(page).nth(1)).to_contain_text("from clip")
+
+        await messages(page).nth(1).get_by_role("button", name="Info").click()
+        await private(page, "Model: testcard")
+        await keep_shot(page, "info")
+        await messages(page).first.hover()
+        await messages(page).first.locator('.toolbar [data-emoji="⭐"]').click()
+        await messages(page).nth(1).get_by_role("button", name="Keep").click()
+        await private(page, "It is among your favourites")
+        await choose_favourites(page)
+        await private(page, "a red star over the sea")
+        await expect(last(page)).to_contain_text("a blue star over the sea")
+        await keep_shot(page, "history")
+    await program.stop(signal.SIGKILL)
+
+
+async def test_a_picture_in_a_message_is_set_in_motion_in_japanese(tmp_path: Path) -> None:
+    (tmp_path / "sea.png").write_bytes(picture((640, 400), 3))
+    program = Program(tmp_path)
+    await program.start()
+    async with opened(program.address) as page:
+        await expect(page.get_by_text("online")).to_be_visible(timeout=20_000)
+        await page.locator('[data-person="cyd"]').click()
+        await page.locator("input[type=file]").first.set_input_files(tmp_path / "sea.png")
+        await page.locator("#text").fill("look")
+        await page.keyboard.press("Enter")
+        await expect(last(page).locator("img[src*=sea]")).to_be_visible()
+        await last(page).hover()
+        await last(page).locator(".toolbar .more").click()
+        await page.locator('[data-menu-command="Animate this image"]').click()
+        await expect(page.locator("dialog")).to_contain_text("プロンプトと指定")
+        await keep_shot(page, "japanese-form")
+        await page.locator("dialog textarea").fill("波の音 -camera zoom in -seconds 1")
+        await page.locator("dialog button[type=submit]").click()
+        await expect(videos(page)).to_have_count(1, timeout=40_000)
+        await expect(messages(page).last.get_by_role("button", name="作り変える")).to_be_visible()
+        for command in ("help", "models", "info"):
+            await type_command(page, command)
+        await expect(last(page)).to_contain_text("このマシン")
+        await keep_shot(page, "japanese")
+    await program.stop(signal.SIGKILL)
