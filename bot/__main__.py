@@ -17,7 +17,7 @@ from discord.ui import View
 
 from bot import check, health, housekeeping, lock, logs
 from bot.board import Board
-from bot.client import Client, direct
+from bot.client import Client, Unheard, direct
 from bot.delivery import Delivery
 from bot.desk import Desk
 from bot.health import Health
@@ -33,7 +33,7 @@ from commands.register import register
 from db.ledger import Ledger
 from gen.courier import Courier
 from gen.darkroom import Darkroom
-from gen.errors import EngineError, Failed, Misconfigured, ZoetropeError
+from gen.errors import EngineError, Misconfigured, ZoetropeError
 from gen.host import Host, Patience
 from gen.job import Job
 from gen.queue import Queue
@@ -143,7 +143,7 @@ def _the_operators(error: BaseException) -> ZoetropeError | None:
     """The error that the operator can mend or wait for, wherever in a group it is."""
     if isinstance(error, BaseExceptionGroup):
         return next(filter(None, map(_the_operators, error.exceptions)), None)
-    return error if isinstance(error, Misconfigured | Failed) else None
+    return error if isinstance(error, Misconfigured | Unheard) else None
 
 
 def main() -> int:

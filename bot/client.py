@@ -16,7 +16,7 @@ from discord import app_commands
 from yarl import URL
 
 from bot.settings import Discord
-from gen.errors import Failed, Misconfigured
+from gen.errors import Misconfigured, ZoetropeError
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,10 @@ AUTHENTICATION_FAILED = 4004
 
 AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.Group | app_commands.ContextMenu
 Reacted = Callable[[discord.RawReactionActionEvent], Awaitable[None]]
+
+
+class Unheard(ZoetropeError):
+    """Discord cannot be reached when the program starts: another start may help."""
 
 
 class Client(discord.AutoShardedClient):
@@ -57,7 +61,7 @@ class Client(discord.AutoShardedClient):
             await self.reacted(event)
 
     async def enter(self, token: str) -> None:
-        """Logs in. Raises Misconfigured for a token Discord does not know, Failed when it does not hear."""
+        """Logs in. Raises Misconfigured for a token Discord does not know, Unheard when it does not hear."""
         try:
             with _heard():
                 await self.login(token)
@@ -80,7 +84,7 @@ class Client(discord.AutoShardedClient):
     async def sync(self, mark: Path) -> bool:
         """Publishes the commands if they differ from those that `mark` remembers; whether it did.
 
-        Raises Failed when Discord does not hear.
+        Raises Unheard when Discord does not hear.
         """
         payload = [await self._payload(command) for command in self.tree.get_commands()]
         known = f"{discord.http.Route.BASE} {self.application_id} {json.dumps(payload, sort_keys=True)}"
@@ -101,12 +105,12 @@ class Client(discord.AutoShardedClient):
 
 @contextmanager
 def _heard() -> Iterator[None]:
-    """Raises Failed for whatever lies between the bot and Discord."""
+    """Raises Unheard for whatever lies between the bot and Discord."""
     try:
         yield
     except (aiohttp.ClientError, OSError, discord.DiscordServerError) as error:
         fault = str(error).rstrip(".") or type(error).__name__
-        raise Failed("Discord cannot be reached: {fault}. Try again in a while.", fault=fault) from error
+        raise Unheard("Discord cannot be reached: {fault}. Try again in a while.", fault=fault) from error
 
 
 def _remembered(mark: Path) -> str:
