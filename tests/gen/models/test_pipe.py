@@ -164,3 +164,13 @@ def test_a_shard_that_is_missing(store: Path) -> None:
     with pytest.raises(EngineError) as found:
         pipe.module(diffusers.UNet2DConditionModel, store / "shards", dtype=torch.float16)
     assert gone.name in tiny.refused(found)
+
+
+def test_frames_are_enlarged_alike_everywhere() -> None:
+    rough = torch.rand(2, 3, 6, 8, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    frames = torch.nn.functional.interpolate(rough, scale_factor=2, mode="bilinear")
+    made = pipe.enlarged(frames, (36, 64))
+    assert made.shape == (2, 36, 64, 3)
+    wanted = pipe.pixels(torch.nn.functional.interpolate(frames, size=(36, 64), mode="bicubic"))
+    assert np.abs(made.astype(int) - wanted).max() <= 3  # a device that is no processor does it so
+    assert np.array_equal(pipe.enlarged(frames, (12, 16)), pipe.pixels(frames))
