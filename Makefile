@@ -32,6 +32,12 @@ fix: $(VENV)/dev
 bench: $(VENV)/dev
 	@$(PY) -m bench
 
+# Ten minutes; `make soak MINUTES=60 SEED=7` for others.
+MINUTES ?= 10
+SEED ?= 1
+soak: $(VENV)/dev
+	@$(PY) -m bench.soak --minutes $(MINUTES) --seed $(SEED)
+
 $(VENV)/made:
 	@test -n "$(PYTHON)" || { echo "Zoetrope needs Python 3.11 or newer."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
