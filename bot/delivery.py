@@ -33,7 +33,6 @@ SHRINK = 0.7
 SHRINKS = 5
 #: Bytes that every channel takes: what a larger clip shrinks to first.
 USUAL_LIMIT = 10 * 2**20
-TOO_SMALL_A_DOOR = "The clip does not get small enough for this channel; it is kept in /history."
 
 
 class Delivery:
@@ -126,22 +125,26 @@ class Delivery:
             log.info("job %s: %d bytes are too many for channel %s", job.id, size, job.asker.channel)
             size = int(min(size * SHRINK, USUAL_LIMIT))
             try:
-                return await self._smaller(job, clip, size, channel)
+                if (sent := await self._smaller(job, clip, size, channel)) is None:
+                    break
+                return sent
             except discord.HTTPException as error:
                 if not _too_large(error):
                     raise
-        raise Unreachable(TOO_SMALL_A_DOOR)
+        raise Unreachable("The clip does not get small enough for this channel; it is kept in /history.")
 
     async def _smaller(
         self, job: Job, clip: Clip, size: int, channel: discord.PartialMessageable
-    ) -> discord.Message:
-        """The message of the clip in at most `size` bytes; the smaller file is for this try alone."""
+    ) -> discord.Message | None:
+        """The message of the clip in at most `size` bytes, a file for this try alone; None when it does not
+        get that small."""
         try:
             smaller = await self.darkroom.fit(clip, size)
         except EngineDied as error:
             raise Undeliverable("The clip could not be made smaller yet.") from error
         except EngineError as error:
-            raise Unreachable(TOO_SMALL_A_DOOR) from error
+            log.info("job %s: %s", job.id, error)
+            return None
         try:
             return await self._upload(replace(job, clip=smaller), channel)
         finally:

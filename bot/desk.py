@@ -36,6 +36,7 @@ class Desk:
         self.client = client
         self.session = session
         self.settings = settings
+        self._bare: set[int] = set()  # channels of which that was said
         self._limits: dict[int, int] = {}  # by guild, as Discord last said
 
     def asker(self, source: discord.Interaction | discord.RawReactionActionEvent) -> Asker:
@@ -43,6 +44,14 @@ class Desk:
         if isinstance(source, discord.Interaction):
             return self._by_command(source)
         return self._by_reaction(source)
+
+    def bare(self, interaction: discord.Interaction) -> bool:
+        """Whether clips there get no reactions, for want of a permission; said once a channel."""
+        channel = interaction.channel_id or 0
+        if not interaction.guild_id or interaction.app_permissions.add_reactions or channel in self._bare:
+            return False
+        self._bare.add(channel)
+        return True
 
     async def private(self, asker: Asker, user: discord.abc.User) -> Asker:
         """The same asker, answered by direct message. Raises NotAllowed when Discord refuses to open one."""

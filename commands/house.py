@@ -35,6 +35,10 @@ class Desk(Protocol):
         """The heaviest tier that the person's roles give."""
         ...
 
+    def bare(self, interaction: discord.Interaction) -> bool:
+        """Whether clips there get no reactions, for want of a permission; said once a channel."""
+        ...
+
     async def private(self, asker: Asker, user: discord.User | discord.Member) -> Asker:
         """The same asker, answered by direct message. Raises NotAllowed when Discord refuses to open one."""
         ...

@@ -51,6 +51,9 @@ async def make(
     uploads = await _fetch(house, files)
     job = await house.studio.submit(task, text, options, uploads, asker)
     await show(house, job, partial(in_answer, interaction))
+    if house.desk.bare(interaction):
+        with suppress(*errors.UNHEARD):
+            await interaction.followup.send(replies.bare(interaction.locale.value), ephemeral=True)
 
 
 async def _make_privately(

@@ -4,8 +4,12 @@ from commands.replies.card import card, file_name, letter, parameters
 from commands.replies.guide import Standing, help_, info, models
 from commands.replies.line import LINES, queue, stopped, suggestion
 from commands.replies.notices import (
+    bare,
     broken,
     forbidden,
+    forget,
+    forgetting,
+    forgotten,
     kept,
     letter_sent,
     outdated,
@@ -35,8 +39,9 @@ from commands.replies.ticket import failed, ticket
 
 __all__ = [
     "DROP", "LETTER", "LINES", "PAGE", "REROLL", "REROLLS", "SEARCH", "STAR", "Look", "Standing",
-    "asked", "broken", "card", "failed", "file_name", "forbidden", "help_", "history", "idle",
-    "info", "kept", "letter", "letter_sent", "link", "models", "outdated", "parameters",
-    "picture_form", "queue", "reading", "refused", "remix_form", "returned", "sent_privately",
-    "spoken", "stopped", "suggestion", "ticket", "title", "unheard", "unreadable",
+    "asked", "bare", "broken", "card", "failed", "file_name", "forbidden", "forget", "forgetting",
+    "forgotten", "help_", "history", "idle", "info", "kept", "letter", "letter_sent", "link",
+    "models", "outdated", "parameters", "picture_form", "queue", "reading", "refused", "remix_form",
+    "returned", "sent_privately", "spoken", "stopped", "suggestion", "ticket", "title", "unheard",
+    "unreadable",
 ]  # fmt: skip

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from discord.ui import View
+
+from commands import buttons
+from commands.buttons import button, row
 from commands.replies import pieces
-from commands.words import MOST, plain, quote, say
+from commands.words import MOST, count, plain, quote, say
 from gen.errors import ZoetropeError
 
 #: A person's direct messages with the bot.
@@ -15,6 +19,14 @@ QUOTES = "'''"
 def reading(locale: str) -> str:
     """Stands for a moment where a private ticket will be."""
     return say(locale, "One moment: your clip is being taken into the line.")
+
+
+def bare(locale: str) -> str:
+    """The bot may add no reactions in a channel."""
+    return say(
+        locale,
+        "I may not add reactions here, so clips have buttons only; a moderator can give me Add Reactions.",
+    )
 
 
 def sent_privately(locale: str, channel: int) -> str:
@@ -90,3 +102,26 @@ def kept(locale: str, *, on: bool) -> str:
     if on:
         return say(locale, "It is among your favourites; /history with favourites on shows them.")
     return say(locale, "It is no longer among your favourites.")
+
+
+def forget(locale: str, user: int) -> tuple[str, View]:
+    """Asks once before a person's data is erased."""
+    text = say(
+        locale,
+        "This erases your clips here and in the channels, your prompts, favourites and settings, and cancels "
+        "what is in the line. Only counts stay. It cannot be undone.",
+    )
+    sure = button(buttons.FORGET, str(user), say(locale, "Erase everything"), pieces.DROP)
+    return text, row(sure)
+
+
+def forgetting(locale: str) -> str:
+    """Stands while it is done."""
+    return say(locale, "Erasing; with many clips this takes a while.")
+
+
+def forgotten(locale: str, jobs: int) -> str:
+    """Says what was erased."""
+    return count(
+        locale, "One clip and all about it is erased.", "{number} clips and all about them are erased.", jobs
+    )

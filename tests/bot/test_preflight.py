@@ -71,6 +71,22 @@ async def test_a_thread_has_a_permission_of_its_own(stage: Stage) -> None:
 
 
 @seen
+async def test_a_missing_reaction_is_a_note_once_and_no_refusal(stage: Stage) -> None:
+    scene, place = await stage.scene(), stage.place
+    channel, me = place.world.channels[scene.channel], place.world.users[place.world.bot_id]
+    await place.do(places.allow, channel, me, deny=Can.ADD_REACTIONS)
+    place.expect(50013, f"/channels/{scene.channel}/messages/*/reactions/*")
+    first = await scene.ask()
+    await place.until(lambda: bool(first.followups))
+    [note] = first.followups
+    assert note["flags"] & 64 and "a moderator can give me Add Reactions" in note["content"]
+    await place.until(lambda: len(scene.clips()) == len(scene.texts()) == 1, 30)
+    second = await scene.ask()
+    await place.until(lambda: len(scene.clips()) == len(scene.texts()) == 2, 30)
+    assert second.followups == []
+
+
+@seen
 async def test_a_button_and_a_reaction_are_held_to_the_same_permissions(stage: Stage) -> None:
     scene, place = await stage.scene(), stage.place
     await scene.ask()
