@@ -18,6 +18,7 @@ LETTER = "letter"
 FAVOURITE = "keep"
 INFO = "info"
 PICTURE = "picture"
+FORGET = "forget"
 
 
 def button(deed: str, about: str, label: str, emoji: str | None = None) -> Button[Any]:

@@ -24,6 +24,7 @@ from commands import (
     letter,
     models,
     picture,
+    privacy,
     queue,
     reactions,
     remix,
@@ -47,7 +48,7 @@ def register(client: discord.Client, tree: app_commands.CommandTree[Any], house:
     """Everything that people can type, press and react with."""
     for command in (
         animate, img2vid, interp, cancel, queue, history, show, info, models, help, picture, reroll, remix,
-        letter, favourite,
+        letter, favourite, privacy,
     ):  # fmt: skip
         command.add(tree, house)
     errors.add(tree)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from gen.job import Clip, Job, Picture, Request, State
 
@@ -42,8 +42,35 @@ class Darkroom(Protocol):
         ...
 
 
+class Forgotten(Protocol):
+    """What was erased, and the files that are to be removed now."""
+
+    @property
+    def jobs(self) -> int:
+        """How many."""
+        ...
+
+    @property
+    def clips(self) -> Sequence[str]:
+        """Names of files in `clips/`."""
+        ...
+
+    @property
+    def pictures(self) -> Sequence[str]:
+        """Names of files in `pictures/` that no other job needs."""
+        ...
+
+
 class People(Protocol):
     """What people chose and keep, durable when the call returns."""
+
+    async def export(self, user: int) -> dict[str, Any]:
+        """All that is kept about a user, in plain values."""
+        ...
+
+    async def forget(self, user: int) -> Forgotten:
+        """Erases a user's jobs, clips, words, favourites and preferences, jobs under way apart."""
+        ...
 
     async def favourite(self, user: int, job_id: str, on: bool) -> bool:
         """Keeps a job among the user's favourites, or no longer; False when there is no such job."""

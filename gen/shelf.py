@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from gen.errors import BadRequest
@@ -33,6 +34,12 @@ class Shelf:
             raise BadRequest("The picture of that clip is no longer kept; send it again.")
         width, height = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
         return Picture(name=path.name, width=width, height=height)
+
+    def remove(self, clips: Iterable[str], pictures: Iterable[str]) -> None:
+        """Takes files away."""
+        for folder, names in (("clips", clips), ("pictures", pictures)):
+            for name in names:
+                (self.data / folder / Path(name).name).unlink(missing_ok=True)
 
     def clip(self, clip: Clip) -> Path | None:
         """The clip's file, while it is kept."""

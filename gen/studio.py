@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from gen.courier import Courier
 from gen.errors import EngineDied, NotAllowed, NotFound
@@ -218,6 +219,23 @@ class Studio:
         if job.clip.size <= limit:
             return path
         return self.shelf.clip(await self.darkroom.fit(job.clip, limit))
+
+    # --- what is kept about a person
+
+    async def export(self, user: int) -> tuple[dict[str, Any], dict[str, Path]]:
+        """All that is kept about a person in plain values, and the files of their clips by name."""
+        data = await self.ledger.people.export(user)
+        files = (job["clip"]["file"] for job in data["jobs"] if job.get("clip"))
+        return data, {name: self.shelf.data / "clips" / Path(name).name for name in files}
+
+    async def forget(self, user: int) -> int:
+        """Cancels what is under way, erases all that is kept about a person; how many jobs that were."""
+        for place in self.places():
+            if place.job.asker.user == user:
+                await self.cancel(place.job.id, user=user)
+        gone = await self.ledger.people.forget(user)
+        await asyncio.to_thread(self.shelf.remove, gone.clips, gone.pictures)
+        return gone.jobs
 
     # --- life
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
+import zipfile
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -16,6 +20,7 @@ from tests.speaking import (
     buttons,
     clip,
     clips_of,
+    history,
     made,
     newcomer,
     pressed,
@@ -41,6 +46,11 @@ def place(house: tuple[Playground, Bot]) -> Playground:
 @pytest.fixture
 def channel(place: Playground) -> int:
     return place.channel("clips")
+
+
+async def fetched(url: str) -> bytes:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return await response.read()
 
 
 async def test_a_remix_opens_the_words_as_they_were_and_outlives_the_bot(
@@ -290,3 +300,32 @@ async def test_each_reads_their_own_language(place: Playground, channel: int) ->
             assert len(bare.split()) < 4 or re.search(r"[\u3040-\u9fff]", line), line
     described = cyd.commands(channel)["animate"].definition
     assert described["description_localizations"]["ja"].startswith("プロンプト")
+
+
+async def test_what_is_kept_about_me_is_sent_and_erased(
+    house: tuple[Playground, Bot], place: Playground, channel: int
+) -> None:
+    sam, ben = await newcomer(place, "Sam"), place.person("Ben")
+    message = await made(place, channel, sam, "a private wish")
+    await (await pressed(sam, message, "keep")).message()
+    deed = await sam.slash(channel, "privacy export")
+    assert "direct messages" in (await deed.message())["content"]
+    (letter,) = shown(place, await sam.direct(), sam)
+    parcel = zipfile.ZipFile(io.BytesIO(await fetched(letter["attachments"][0]["url"])))
+    data = json.loads(parcel.read("data.json"))
+    assert [job["words"] for job in data["jobs"]] == ["a private wish -ar 4:3 -seconds 0.5"]
+    assert len(data["favourites"]) == 1
+    (name,) = (one for one in parcel.namelist() if one.startswith("clips/"))
+    assert parcel.read(name)[4:8] == b"ftyp"
+    assert (house[1].data / name).exists()
+
+    await sam.slash(channel, "animate", {"prompt": "never to be made -seconds 10 -fps 24"})
+    deed = await sam.slash(channel, "privacy delete")
+    asked = await deed.message()
+    assert asked["flags"] & PRIVATE
+    await sam.press(int(asked["id"]), f"forget:{sam.id}")
+    await place.until(lambda: deed.original and "are erased" in deed.original["content"], 20)
+    assert clip(place, channel, sam, "a private wish") is None
+    assert not (house[1].data / name).exists()
+    assert (await history(sam, channel)).startswith("You have no clips yet")
+    assert await history(ben, channel)

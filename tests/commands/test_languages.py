@@ -41,9 +41,9 @@ def texts(node: ast.Call, room: str) -> Iterator[str]:
         yield from (one for one in plain[:1] if isinstance(one, str))
     elif room == "commands" and name in ("say", "count"):
         yield from (one for one in plain[1:3] if isinstance(one, str))
-    elif room == "commands" and name in ("command", "context_menu", "describe"):
+    elif room == "commands" and name in ("command", "context_menu", "describe", "Group"):
         for keyword in node.keywords:
-            own = name == "command" and keyword.arg == "name"
+            own = name in ("command", "Group") and keyword.arg == "name"
             if isinstance(keyword.value, ast.Constant) and not own:
                 yield str(keyword.value.value)
 
