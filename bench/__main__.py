@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import ack, core, film, kill, life, through
+from bench import ack, core, film, fuzz, kill, life, through
 from bench.stage import Figures
 
 Rows = Callable[[Callable[[str], None]], Coroutine[None, None, Figures]]
@@ -36,6 +36,7 @@ BENCHES: Mapping[str, Rows] = {
     "core": core.rows,
     "through": through.rows,
     "encode": film.rows,
+    "fuzz": fuzz.rows,
     "life": life.rows,
     "kill": kill_rows,
 }
