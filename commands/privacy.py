@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import logging
 from typing import Any
 
@@ -63,12 +64,11 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
 async def _send(house: House, client: discord.Client, user: int) -> int:
     """The channel where the parcels are. Raises NotAllowed when the person's direct messages are closed."""
     data, clips = await house.studio.export(user)
-    packed = await asyncio.to_thread(lambda: list(parcels(data, clips, MOST)))
+    packed, number = parcels(data, clips, MOST), itertools.count(1)
     try:
         door = await client.create_dm(discord.Object(user))
-        for number, one in enumerate(packed, start=1):
-            name = "zoetrope.zip" if len(packed) == 1 else f"zoetrope-{number}-of-{len(packed)}.zip"
-            await door.send(file=discord.File(io.BytesIO(one), filename=name))
+        while one := await asyncio.to_thread(next, packed, b""):  # one in memory at a time
+            await door.send(file=discord.File(io.BytesIO(one), filename=f"zoetrope-{next(number)}.zip"))
     except discord.Forbidden as error:
         raise NotAllowed("Your direct messages are closed to me; allow them for this server.") from error
     return door.id

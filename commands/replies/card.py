@@ -11,12 +11,14 @@ from discord.ui import View
 
 from commands.buttons import rows
 from commands.replies import pieces
-from commands.words import fit, plain, quote, say
+from commands.words import MOST, fit, plain, quote, say
 from gen.job import Job
 from gen.recipe import Recipe
 
 #: Children of a clip that are named.
 CHILDREN = 8
+#: Characters that are left for the words of a prompt at the least.
+SHORTEST = 600
 
 
 def card(job: Job, *, idle: Sequence[str] = ()) -> tuple[str, View]:
@@ -62,7 +64,8 @@ def parameters(job: Job, locale: str, *, recipe: Recipe | None = None, children:
     if job.clip and job.clip.note:
         lines.append(pieces.small(locale, quote(job.clip.note)))
     again = replace(pieces.asked(job), seed=request.seed, model=request.recipe)
-    return fit("\n".join([*lines, f"```\n{_typed(str(again))}\n```"]))
+    text = fit("\n".join(lines), MOST - SHORTEST)
+    return f"{text}\n```\n{_typed(str(again), MOST - len(text) - 9)}\n```"
 
 
 def _values(job: Job, recipe: Recipe | None) -> list[tuple[str, str]]:
@@ -108,9 +111,9 @@ def _family(job: Job, children: Sequence[str]) -> list[str]:
     return [part for part in (parent, came) if part]
 
 
-def _typed(text: str) -> str:
+def _typed(text: str, most: int) -> str:
     """Words as they are typed, in a block of code: three backticks would end it."""
-    whole = plain(text, 900)
+    whole = plain(text, most)
     return whole.replace("`" * 3, "'" * 3)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import string
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,11 +15,14 @@ import discord
 import pytest
 from babel.messages.pofile import read_po
 from discord import app_commands
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from commands import replies
 from commands.catalogues import FOLDER, LANGUAGES, Translator, catalogue
 from commands.options import ABOUT
 from commands.register import register
+from commands.replies import Look
 from gen.errors import KINDS, BadRequest
 from gen.job import Job
 from gen.prompt import FLAGS, MOVES
@@ -174,3 +178,29 @@ def test_a_refusal_and_a_card_are_told_in_the_persons_language(job: Job) -> None
     text, view = replies.card(replies.spoken(job, "ja"))
     assert "シード `7` · testcard · 64 × 64 · 1 秒" in text
     assert [child.label for child in view.children][:2] == ["もう一度", "作り変える"]
+
+
+@given(st.text(max_size=1500) | st.text("\\*_~`|<>[]()@:/# -!1a猫", min_size=1200, max_size=1500))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_typed_every_answer_fits_in_every_language(job: Job, words: str) -> None:
+    request = replace(
+        job.request, prompt=words, negative=words, camera=("pan up", "pan left"), loop=True, smooth=4
+    )
+    clip = replace(job.clip, note=words) if job.clip else None
+    long = replace(
+        job, request=request, words=f"{words} -neg {words}", parent="0" * 10, ticket=2**63, clip=clip
+    )
+    for language in ("en-US", *LANGUAGES):
+        told = replies.spoken(long, language)
+        said = [
+            replies.card(told)[0],
+            replies.letter(long, language, link=True)[0],
+            replies.parameters(long, language, children=["0" * 10] * 20),
+            replies.returned(BadRequest("{name} is empty; send a picture.", name=words), words, language),
+            replies.history([told] * 6, language, more=True, look=Look("0" * 10, True, words[:60]))[0],
+            replies.help_(language),
+        ]
+        assert all(0 < len(text) <= 2000 for text in said)
+        assert all(text.count("```") in (0, 2) for text in said)
+        _, turns = replies.history([told], language, more=True, look=Look("0" * 10, True, words[:60]))
+        assert all(len(child.custom_id) <= 100 for child in turns.children)
