@@ -12,12 +12,16 @@ from tempfile import TemporaryDirectory
 
 from bench.stage import ECHO, OURS, Figures, Row, config, recipe, started
 from playground.deed import Deed
+from playground.records import LOADING
 from playground.server import Playground
 
 #: As nice as the engine is: what compiles a model takes a whole core.
 BURN = "import os; os.nice(5)\nwhile True: pass"
 #: Each crashing recipe ends four engines before it is paused: enough of them crash for the whole row.
 CRASHING = 12
+
+#: Of so many bursts the median one counts: another program's second of the processor is not ours.
+BURSTS = 3
 
 #: The engine's mood in each row: the recipe that brings it about, how often it is asked for, and the word on
 #: its ticket that shows it.
@@ -51,14 +55,24 @@ async def measure(command: tuple[str, ...], mood: str, commands: int) -> Row:
         place = await stack.enter_async_context(Playground(judge=False, verify=False))
         place.limits.relax()
         tables, prompt = MOODS[mood]
-        await stack.enter_async_context(started(place, command, data, config(data, tables)))
+        settings = config(data, tables + recipe("tiny"))
+        await stack.enter_async_context(started(place, command, data, settings))
+        await _greet(place, command)
         if prompt:
             await _brood(place, prompt)
         if mood == "compiling":
             burner = await asyncio.create_subprocess_exec(sys.executable, "-c", BURN)
             stack.push_async_callback(burner.wait)
             stack.callback(burner.kill)
-        return Row(await _burst(place, commands))
+        bursts = [Row(await _burst(place, commands)) for _ in range(BURSTS if commands <= 100 else 1)]
+        return sorted(bursts, key=lambda row: row.p99)[len(bursts) // 2]
+
+
+async def _greet(place: Playground, command: tuple[str, ...]) -> None:
+    """One command to its end: the bot and its processes are awake, as after any first minute."""
+    told = place.world.messages if command == ECHO else place.world.attachments
+    await place.person("Ada").slash(place.channel("clips"), "animate", {"prompt": "hello -model tiny"})
+    await place.until(lambda: len(told) > 0, 60)
 
 
 async def _brood(place: Playground, prompt: str) -> None:
@@ -89,6 +103,14 @@ async def _burst(place: Playground, commands: int) -> list[float]:
         return not waiting
 
     await place.until(answered, 120)
+    thinking = list(deeds)
+
+    def told() -> bool:  # the next burst meets a bot that has done its work on this one
+        while thinking and not ((thinking[-1].original or {}).get("flags", 0) & LOADING):
+            thinking.pop()
+        return not thinking
+
+    await place.until(told, 120)
     return sorted(_delays(place, deeds, zero))
 
 
