@@ -19,6 +19,8 @@ from gen.studio import Upload
 USUAL_LIMIT = 10 * 2**20
 #: Seconds a download of an attachment may take in all.
 PATIENCE = 10.0
+#: Requests whose files are in memory at once.
+HANDS = 8
 
 
 class Desk:
@@ -36,6 +38,7 @@ class Desk:
         self.client = client
         self.session = session
         self.settings = settings
+        self.counter = asyncio.Semaphore(HANDS)
         self._bare: set[int] = set()  # channels of which that was said
         self._limits: dict[int, int] = {}  # by guild, as Discord last said
 

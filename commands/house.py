@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -26,6 +27,8 @@ class Board(Protocol):
 
 class Desk(Protocol):
     """Knows people, channels and files."""
+
+    counter: asyncio.Semaphore  # held from the fetching of a request's files until they are kept
 
     def asker(self, source: discord.Interaction | discord.RawReactionActionEvent) -> Asker:
         """Who asks and where. Raises NotAllowed naming a permission that the bot lacks."""

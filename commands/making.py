@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -48,8 +48,7 @@ async def make(
     if private:
         await _make_privately(house, interaction, task, text, options, files, asker)
         return
-    uploads = await _fetch(house, files)
-    job = await house.studio.submit(task, text, options, uploads, asker)
+    job = await _submit(house, task, text, options, files, asker)
     await show(house, job, partial(in_answer, interaction))
     if house.desk.bare(interaction):
         with suppress(*errors.UNHEARD):
@@ -77,8 +76,7 @@ async def _make_privately(
         return message.id
 
     try:
-        uploads = await _fetch(house, files)
-        job = await house.studio.submit(task, text, options, uploads, asker)
+        job = await _submit(house, task, text, options, files, asker)
     except BaseException:
         with suppress(*errors.UNHEARD):
             await message.delete()
@@ -123,6 +121,19 @@ def look(file: discord.Attachment) -> None:
         raise BadRequest(
             "{name} is no picture ({kind}); PNG, JPEG, WebP and GIF are taken.", name=file.filename, kind=kind
         )
+
+
+async def _submit(
+    house: House,
+    task: Task,
+    text: str,
+    options: Mapping[str, object],
+    files: Sequence[discord.Attachment],
+    asker: Asker,
+) -> Job:
+    """A few people's files at a time: they are looked at one by one, and would fill the memory meanwhile."""
+    async with house.desk.counter if files else nullcontext():
+        return await house.studio.submit(task, text, options, await _fetch(house, files), asker)
 
 
 async def _fetch(house: House, files: Sequence[discord.Attachment]) -> list[Upload]:

@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 
 from bot.client import Client
-from bot.desk import Desk
+from bot.desk import HANDS, Desk
 from bot.settings import Discord, load
 from gen.errors import BadRequest
 from playground import places
@@ -130,6 +130,32 @@ async def test_a_stranger_s_id_finds_nothing(stage: Stage, about: str) -> None:
     scene = await stage.scene()
     deed = await scene.person.slash(scene.channel, "cancel", {"clip": about})
     assert "There is no clip" in (await deed.message())["content"]
+
+
+@seen
+async def test_a_crowd_s_pictures_are_fetched_a_few_at_a_time(stage: Stage) -> None:
+    now = most = 0
+    enough = asyncio.Event()
+
+    async def count() -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        if now == HANDS:
+            enough.set()
+        await enough.wait()
+        await asyncio.sleep(0.05)
+        now -= 1
+
+    fetches = stage.place.faults.add("GET", "*ephemeral-attachments*", count, times=1000)
+    scenes = [await stage.scene() for _ in range(20)]
+    image = ("a.png", picture(seed=3))
+    for scene in scenes:
+        await scene.person.slash(scene.channel, "img2vid", {"image": image, "seconds": 1})
+    await stage.place.until(lambda: fetches.hits == 20, 30)
+    assert most == HANDS
+    stage.place.faults.clear()
+    await stage.place.until(lambda: all("seed" in "".join(scene.texts()) for scene in scenes), 30)
 
 
 # --- attachments from hostile places
