@@ -217,7 +217,7 @@ def fit_motion(plan: Plan, source: Source, image: UNet2DConditionModel, batch: i
     the end all."""
     model = UNetMotionModel.from_unet2d(image, new_motion()).to(plan.device).requires_grad_(True)
     alphas = new_scheduler().alphas_cumprod.to(plan.device)
-    optimizer = Muon(model.named_parameters(), rate=0.02, adam_rate=2e-3, outer=("conv_in", "conv_out"))
+    optimizer = Muon(model.named_parameters(), rate=0.008, adam_rate=1e-3, outer=("conv_in", "conv_out"))
     thinned = Thinned(source, batch, camera=0.15)
 
     def loss(done: float, rng: random.Random) -> Tensor:
