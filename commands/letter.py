@@ -39,10 +39,9 @@ async def reacted(house: House, client: discord.Client, event: Event, job: Job) 
     """Sends the clip to whoever reacted; in direct messages it is there already."""
     if job.state is not State.POSTED or event.guild_id is None:
         return
-    locale = job.asker.locale
+    locale = job.asker.locale  # a reaction does not say who speaks what; the clip's card was read
     nonce = f"dm-{event.message_id ^ event.user_id}"  # one for each clip and person
     try:
-        locale = house.desk.asker(event).locale
         await send(house, client, job, event.user_id, locale, nonce)
     except (Refused, Failed) as error:
         await tell(client, event, replies.refused(error, locale))

@@ -47,11 +47,10 @@ async def reacted(house: House, client: discord.Client, acts: Mapping[str, Act],
 
 async def behind(house: House, client: discord.Client, event: Event) -> Job | None:
     """The job whose clip or ticket the message shows; its buttons tell where the ledger does not."""
-    job = await house.studio.by_message(event.message_id)
-    stranger = event.message_author_id is not None and event.message_author_id != getattr(
-        client.user, "id", 0
-    )
-    if job or stranger:
+    ours = client.user.id if client.user else 0
+    if event.message_author_id not in (None, ours):
+        return None
+    if job := await house.studio.by_message(event.message_id):
         return job
     if event.event_type == "REACTION_REMOVE":  # Discord does not say whose message it was
         return None

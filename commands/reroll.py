@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -52,10 +53,9 @@ async def again(house: House, client: discord.Client, event: Event, parent: Job)
     """Rolls it again for whoever reacted, on their own quota."""
     if parent.state in (State.WAITING, State.RUNNING):
         return
-    locale = parent.asker.locale
+    locale = parent.asker.locale  # a reaction does not say who speaks what; the clip's card was read
     try:
-        asker = house.desk.asker(event)
-        locale = asker.locale
+        asker = replace(house.desk.asker(event), locale=locale)
         job = await house.studio.reroll(parent.id, asker)
     except Refused as error:
         await tell(client, event, replies.refused(error, locale))

@@ -293,6 +293,8 @@ async def test_each_reads_their_own_language(place: Playground, channel: int) ->
     ]  # fmt: skip
     theirs = (await (await pressed(ben, message, "info")).message())["content"]
     assert "Model: testcard" in theirs
+    await ben.react(int(message["id"]), "🔁")
+    assert "シード" in (await until_clip(place, channel, ben, "猫と星"))["content"]
     for command in ("help", "info", "models", "history", "queue"):
         text = (await (await cyd.slash(channel, command)).message())["content"]
         for line in text.splitlines():
