@@ -58,7 +58,8 @@ def parameters(job: Job, locale: str, *, recipe: Recipe | None = None, children:
     there = pieces.link(job)
     title = pieces.title(told, 200)
     lines = [f"[{title}]({there})" if there else title, pieces.small(locale, pieces.by(told), *_times(told))]
-    lines += [f"{name}: {value}" for name, value in _values(told, recipe) if value]
+    pairs = [pair for pair in _values(told, recipe) if pair[1]]
+    lines += [say(locale, "{name}: {value}", name=name, value=value) for name, value in pairs]
     if family := _family(told, children):
         lines.append(pieces.small(locale, *family))
     if job.clip and job.clip.note:

@@ -48,7 +48,9 @@ def help_(locale: str) -> str:
             "{info} how it was made, {letter} to your direct messages, {star} keep it, {drop} delete it.",
             reroll=pieces.REROLL, remix=pieces.REMIX, info=pieces.INFO + COLOURED,
             letter=pieces.LETTER + COLOURED, star=pieces.STAR, drop=pieces.DROP),
-        say(locale, "/queue: the line. /history: your clips. /models: what to choose from. /info: limits."),
+        say(
+            locale, "/queue: the line. /history: your clips. /models, /info: what there is. /privacy: your data."
+        ),
     ]  # fmt: skip
     return fit("\n".join(lines))
 
