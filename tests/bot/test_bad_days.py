@@ -222,7 +222,7 @@ async def test_a_channel_takes_less_than_it_promised(stage: Stage) -> None:
     guild.true_file_limit = 30_000
     folder = stage.bot.data / "clips"
     small = sum(1 for path in folder.iterdir() if path.stat().st_size <= 30_000)
-    await scene.ask("too wide for this door", model="testcard")
+    await scene.ask("too wide for this door", seconds=3, fps=24)
     ada = place.person("Ada")
     await place.until(lambda: bool(_films(place.world.last(scene.channel, ada.id, 50))), 60)
     [clip] = _films(place.world.last(scene.channel, ada.id, 50))
