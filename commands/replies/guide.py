@@ -49,7 +49,8 @@ def help_(locale: str) -> str:
             reroll=pieces.REROLL, remix=pieces.REMIX, info=pieces.INFO + COLOURED,
             letter=pieces.LETTER + COLOURED, star=pieces.STAR, drop=pieces.DROP),
         say(
-            locale, "/queue: the line. /history: your clips. /models, /info: what there is. /privacy: your data."
+            locale,
+            "/queue: the line. /history: your clips. /models, /info: what there is. /privacy: your data.",
         ),
     ]  # fmt: skip
     return fit("\n".join(lines))
