@@ -285,7 +285,6 @@ def main(settings: Mapping[str, Any]) -> None:
         room = Room(wire, data)
         does = {"picture": room.picture, "fit": room.fit}
     else:
-        os.nice(5)  # beside a busy processor the bot answers first
         engine = Engine(wire, data, Path(settings["cache"]), settings["device"])
         does = {"make": engine.make, "describe": engine.describe}
     wire.say("ready", pid=os.getpid())

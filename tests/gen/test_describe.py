@@ -13,7 +13,7 @@ import pytest
 
 from bot import check
 from gen.errors import EngineDied, EngineError, ZoetropeError
-from gen.host import Device, Host
+from gen.host import NICE, Device, Host
 from tests.gen.conftest import asked
 
 Hosts = Callable[..., Host]
@@ -27,6 +27,8 @@ async def test_torch_and_the_device_are_named_and_clips_are_made_after(hosts: Ho
     assert found.name
     assert (found.total > 0) == (found.kind != "cpu")
     pid = host.pid
+    assert pid
+    assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICE
     assert (await host.make(asked(), lambda step: None, limit=10**7)).frames == 8
     assert host.pid == pid
 
