@@ -16,7 +16,7 @@ from commands.making import NOBODY
 from commands.presses import hearing
 from commands.reactions import shown
 from gen.errors import NotAllowed, NotFound
-from gen.job import Job, State
+from gen.job import ENDED, Job
 
 #: Clips that are looked through for suggestions.
 RECENT = 25
@@ -63,11 +63,12 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
 async def answer(house: House, interaction: discord.Interaction[Any], clip: str, *, private: bool) -> None:
     """The clip once more, or its facts while there is none. Raises NotFound, NotAllowed."""
     job = await house.studio.find(clip)
-    path = None
-    if await _may_see(house, interaction, job) and job.state is State.POSTED:
-        path = await house.studio.file(job, interaction.filesize_limit)
+    await _may_see(house, interaction, job)
+    # What failed with a clip could not be delivered: here is where its owner gets it.
+    there = job.state in ENDED and job.clip is not None and house.studio.shelf.clip(job.clip) is not None
     secret = job.asker.private and interaction.guild_id is not None
-    await begin(interaction, private=private or secret or path is None)
+    await begin(interaction, private=private or secret or not there)
+    path = await house.studio.file(job, interaction.filesize_limit) if there else None
     if path is None:
         await _tell(house, interaction, job)
         return
@@ -88,10 +89,10 @@ async def _tell(house: House, interaction: discord.Interaction[Any], job: Job) -
     await interaction.edit_original_response(content=text, allowed_mentions=NOBODY)
 
 
-async def _may_see(house: House, interaction: discord.Interaction[Any], job: Job) -> bool:
-    """True, unless it is someone else's clip from elsewhere. Raises NotAllowed."""
+async def _may_see(house: House, interaction: discord.Interaction[Any], job: Job) -> None:
+    """Raises NotAllowed when it is someone else's clip from elsewhere."""
     if interaction.user.id == job.asker.user or interaction.channel_id == job.asker.channel:
-        return True
+        return
     if await house.studio.keeps(interaction.user.id, job.id):
-        return True
+        return
     raise NotAllowed("That clip is someone else's, and was not made in this channel.")

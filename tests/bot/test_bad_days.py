@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from pathlib import Path
 
@@ -210,7 +211,11 @@ async def test_a_clip_that_nobody_takes_is_kept(stage: Stage) -> None:
         while "cannot be delivered" not in stage.bot.words:  # noqa: ASYNC110 -- a log sets no event
             await asyncio.sleep(0.1)
     deed = await scene.person.slash(elsewhere, "history")
-    assert "kept; it could not be sent" in (await deed.message())["content"]
+    text = (await deed.message())["content"]
+    assert "kept; it could not be sent" in text
+    job = re.findall(r"id `(\w+)`", text)[-1]
+    deed = await scene.person.slash(elsewhere, "show", {"clip": job})
+    assert _films([await deed.message()])  # and there it is
     assert scene.clips() == [] and _films(await scene.direct()) == []
 
 
