@@ -83,6 +83,7 @@ class Desk:
         guild, channel = interaction.guild_id, interaction.channel
         if guild:
             self._limits[guild] = interaction.filesize_limit
+        if guild and not getattr(interaction.namespace, "private", False):  # what is private goes elsewhere
             demand(interaction.app_permissions, thread=isinstance(channel, discord.Thread))
         return Asker(
             user=interaction.user.id,

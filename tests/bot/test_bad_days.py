@@ -198,6 +198,15 @@ async def test_the_asker_s_role_goes_under_a_running_job(stage: Stage) -> None:
     await scene.until_done()
 
 
+async def _kept(scene: Scene, channel: int) -> str:
+    """A history that says so, a moment after the log did."""
+    async with asyncio.timeout(10):
+        text = ""
+        while "kept; it could not be sent" not in text:
+            text = (await (await scene.person.slash(channel, "history")).message())["content"]
+    return text
+
+
 async def test_a_clip_that_nobody_takes_is_kept(stage: Stage) -> None:
     scene, place = await stage.scene(), stage.place
     for code in (50001, 50013, 50007):
@@ -210,13 +219,27 @@ async def test_a_clip_that_nobody_takes_is_kept(stage: Stage) -> None:
     async with asyncio.timeout(40):
         while "cannot be delivered" not in stage.bot.words:  # noqa: ASYNC110 -- a log sets no event
             await asyncio.sleep(0.1)
-    deed = await scene.person.slash(elsewhere, "history")
-    text = (await deed.message())["content"]
-    assert "kept; it could not be sent" in text
+    text = await _kept(scene, elsewhere)
     job = re.findall(r"id `(\w+)`", text)[-1]
     deed = await scene.person.slash(elsewhere, "show", {"clip": job})
     assert _films([await deed.message()])  # and there it is
     assert scene.clips() == [] and _films(await scene.direct()) == []
+
+
+async def test_a_private_clip_needs_no_channel_and_is_kept_when_the_door_closes(stage: Stage) -> None:
+    scene, place = await stage.scene(), stage.place
+    channel, me = place.world.channels[scene.channel], place.world.users[place.world.bot_id]
+    await place.do(places.allow, channel, me, deny=Can.SEND_MESSAGES)
+    await (await scene.ask("between us", private=True)).message()
+    await _sent_directly(scene)
+    place.expect(50007)
+    await (await scene.ask("too late", private=True, model="slow")).message()
+    await scene.person.close_direct()
+    async with asyncio.timeout(40):
+        while "Your direct messages are closed" not in stage.bot.words:  # noqa: ASYNC110 -- a log sets no event
+            await asyncio.sleep(0.1)
+    await _kept(scene, scene.channel)
+    assert scene.texts() == []
 
 
 async def test_a_channel_takes_less_than_it_promised(stage: Stage) -> None:
