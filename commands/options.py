@@ -27,7 +27,7 @@ ABOUT = {
     "fps": "Frames each second, 8 to 24",
     "negative": "What the clip is to avoid",
     "seed": "The same seed makes the same clip",
-    "guidance": "How closely the prompt is followed, 5 to 25",
+    "guidance": "How closely the prompt is followed, 1 to 25",
     "steps": "Denoising steps, 1 to 100: more is slower and finer",
     "loop": "The clip returns to its first frame",
     "private": "Answer by direct message instead of in this channel",

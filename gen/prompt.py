@@ -12,6 +12,7 @@
     -motion   0 to 4, strength of the motion             -ar       16:9 9:16 1:1 5:2 4:5 4:3
     -fps      8 to 24, frames each second                -neg      words that the clip is to avoid (also -no)
     -gs       5 to 25, guidance scale                    -seed     0 to 4294967295
+    -guidance 1 to 25, the same for models that want less
     -seconds  0.5 to 20                                  -steps    1 to 100, denoising steps
     -model    name of a recipe                           -smooth   1, 2 or 4, frames interpolated
     -loop     the clip returns to its first frame; stands alone, or before "no"
@@ -237,7 +238,8 @@ FLAGS: tuple[Flag, ...] = (
     ),
     Flag("motion", "motion", "a number from 0 to 4", _number(0, 4)),
     Flag("fps", "fps", "a whole number from 8 to 24", _whole(8, 24)),
-    Flag("gs", "guidance", "a number from 5 to 25", _number(5, 25), ("guidance", "cfg")),
+    Flag("gs", "guidance", "a number from 5 to 25", _number(5, 25)),
+    Flag("guidance", "guidance", "a number from 1 to 25", _number(1, 25), ("cfg",)),
     Flag("ar", "aspect", "one of " + ", ".join(ASPECTS), _one_of(*ASPECTS), ("aspect",)),
     Flag("neg", "negative", f"up to {LONGEST} characters of words to avoid", _words, ("no", "negative")),
     Flag("seed", "seed", f"a whole number from 0 to {SEEDS - 1}", _whole(0, SEEDS - 1)),

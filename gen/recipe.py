@@ -14,6 +14,9 @@ from gen.errors import BadRequest, Misconfigured
 from gen.job import Picture, Request, Task
 from gen.prompt import FIELDS, NAME, SEEDS, Ask
 
+#: Frames each second that a clip may have once frames are interpolated.
+FASTEST = 60
+
 PICTURES: Mapping[Task, int] = {Task.TEXT: 0, Task.IMAGE: 1, Task.INTERP: 2}
 
 
@@ -78,8 +81,8 @@ class Recipe:
             )  # fmt: skip
         if self.task is Task.TEXT and not ask.prompt:
             raise BadRequest("The prompt has no words; say what is to be seen.")
-        smooth = ask.smooth or self.smooth
         fps = round(self._take("fps", ask.fps, 8))
+        smooth = self._smooth(ask.smooth, fps)
         width, height = self._size(ask.aspect, pictures)
         return Request(
             recipe=self.name,
@@ -115,6 +118,15 @@ class Recipe:
     def _take(self, name: str, value: float | None, otherwise: float) -> float:
         span: Range | None = getattr(self, name)
         return otherwise if span is None else span.take(name, value, self.name)
+
+    def _smooth(self, asked: int | None, fps: int) -> int:
+        smooth = asked or self.smooth
+        if fps * smooth > FASTEST:
+            raise BadRequest(
+                "-smooth {value} makes {fps} frames each second, and {most} are the most; ask for fewer.",
+                value=smooth, fps=fps * smooth, most=FASTEST,
+            )  # fmt: skip
+        return smooth
 
     def _frames(self, ask: Ask, fps: int) -> int:
         if self.clip_frames:

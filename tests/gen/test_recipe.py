@@ -62,7 +62,10 @@ def test_every_shipped_recipe_makes_sound_requests(
     try:
         request = one.request(ask, [photo(width, height)] * PICTURES[one.task], 5)
     except BadRequest as refusal:
-        assert refusal.values["flag"] in ("fps", "seconds")  # a range narrower than the grammar's
+        if "aspects" in refusal.values:
+            assert aspect not in one.sizes
+        else:
+            assert refusal.values["flag"] in ("fps", "seconds")  # a range narrower than the grammar's
         return
     longest = max([one.long, *(side for size in one.sizes.values() for side in size)])
     for side in (request.width, request.height):
@@ -123,7 +126,11 @@ def test_a_seed_that_is_asked_for_is_kept() -> None:
     [
         ({"fps": span(8, 8, 12)}, Ask(prompt="x", fps=24), "one takes -fps from 8 to 12, not 24."),
         ({"motion": span(1, 0, 2.5)}, Ask(prompt="x", motion=3.0), "one takes -motion from 0 to 2.5, not 3."),
-        ({"guidance": span(7, 5, 9)}, Ask(prompt="x", guidance=9.5), "one takes -gs from 5 to 9, not 9.5."),
+        (
+            {"guidance": span(7, 5, 9)},
+            Ask(prompt="x", guidance=9.5),
+            "one takes -guidance from 5 to 9, not 9.5.",
+        ),
         ({"sizes": {"1:1": [64, 64]}}, Ask(prompt="x", aspect="16:9"), "one takes -ar 1:1, not 16:9."),
         ({}, Ask(), "The prompt has no words; say what is to be seen."),
         (
@@ -143,7 +150,7 @@ def test_what_has_no_effect_is_told() -> None:
     ask = parse(
         "x -camera zoom in -gs 9 -neg ugly -loop -seconds 3 -fps 9 -steps 4 -motion 2 -seed 1 -ar 1:1"
     )
-    idle = ["camera", "motion", "fps", "gs", "neg", "seconds", "steps", "loop"]
+    idle = ["camera", "motion", "fps", "guidance", "neg", "seconds", "steps", "loop"]
     assert recipe().unused(ask) == idle
     assert recipe().unused(Ask(loop=False)) == []
     whole = {name: span(8, 0.5, 24) for name in ("motion", "seconds")}
@@ -260,3 +267,19 @@ def test_any_table_loads_or_is_a_fault_that_reads(table: dict[str, Any]) -> None
         assert "recipe.one" in str(fault)
         return
     assert one.request(Ask(prompt="x"), [photo()] * PICTURES[one.task], 1).frames > 0
+
+
+def test_a_clip_is_not_smoothed_beyond_what_screens_show() -> None:
+    camera = RECIPES["camera"]
+    assert camera.request(parse("-smooth 2"), [photo()], 1).smooth == 2
+    with pytest.raises(BadRequest, match="-smooth 4 makes 96 frames each second, and 60 are the most"):
+        camera.request(parse("-smooth 4"), [photo()], 1)
+
+
+def test_a_model_that_wants_little_guidance_can_be_told_so() -> None:
+    pika, own = parse("a boat -gs 12"), parse("a boat -guidance 2")
+    assert (pika.guidance, own.guidance) == (12, 2)
+    lcm = recipe(guidance=span(2, 1, 3))
+    assert lcm.request(own, [], 1).guidance == 2
+    with pytest.raises(BadRequest, match="takes -guidance from 1 to 3, not 12"):
+        lcm.request(pika, [], 1)
