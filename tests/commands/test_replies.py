@@ -208,7 +208,7 @@ async def test_what_has_no_effect_is_said() -> None:
     asked = job(words="a red star -motion 3 -gs 7 -neg blur")
     idle = replies.idle(asked, {"camera": recipe})
     assert idle == ["the prompt", "-guidance", "-neg"]
-    assert "no effect here: the prompt, -gs, -neg" in replies.ticket(asked, idle=idle)[0]
+    assert "no effect here: the prompt, -guidance, -neg" in replies.ticket(asked, idle=idle)[0]
     assert replies.idle(asked, {}) == []
 
 
