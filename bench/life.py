@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -19,9 +20,9 @@ SLOW = recipe("slow", step_seconds=0.2)
 
 async def rows(say: Callable[[str], None], waiting: int = 10_000) -> Figures:
     """Milliseconds of each."""
-    echo = await start(ECHO)
+    echo = statistics.median([await start(ECHO) for _ in range(3)])
     first = await start(OURS)
-    again = await start(OURS, known=True)
+    again = statistics.median([await start(OURS, known=True) for _ in range(3)])
     line = await start(OURS, known=True, waiting=waiting)
     gone = await killed()
     say(f"{again:7.0f} ms from the start of the process to the connected bot   (echo bot: {echo:.0f} ms)")
