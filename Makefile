@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check fix bench soak shapes clean
+.PHONY: run test check fix bench soak clean
 
 # Without DISCORD_TOKEN the bot answers on a chat page of this machine; with it, on Discord.
 run: $(VENV)/run
@@ -17,7 +17,7 @@ else
 endif
 
 test: $(VENV)/dev
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 3 --dist loadfile
 
 check: $(VENV)/dev
 	@$(PY) -m ruff check .
