@@ -33,7 +33,7 @@ from commands.register import register
 from db.ledger import Ledger
 from gen.courier import Courier
 from gen.darkroom import Darkroom
-from gen.errors import EngineError, Misconfigured, ZoetropeError
+from gen.errors import EngineError, Misconfigured, Unwritten, ZoetropeError
 from gen.host import Host, Patience
 from gen.job import Job
 from gen.queue import Queue
@@ -143,7 +143,7 @@ def _the_operators(error: BaseException) -> ZoetropeError | None:
     """The error that the operator can mend or wait for, wherever in a group it is."""
     if isinstance(error, BaseExceptionGroup):
         return next(filter(None, map(_the_operators, error.exceptions)), None)
-    return error if isinstance(error, Misconfigured | Unheard) else None
+    return error if isinstance(error, Misconfigured | Unheard | Unwritten) else None
 
 
 def main() -> int:
@@ -172,7 +172,8 @@ def main() -> int:
     except BaseException as error:
         if (fault := _the_operators(error)) is None:
             raise
-        print(f"Zoetrope cannot {DEEDS[deed]}: {fault}", file=sys.stderr)
+        said = "ended" if isinstance(fault, Unwritten) else f"cannot {DEEDS[deed]}"
+        print(f"Zoetrope {said}: {fault}", file=sys.stderr)
         return MISCONFIGURED if isinstance(fault, Misconfigured) else LATER
     return 0
 

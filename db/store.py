@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 
-from gen.errors import Misconfigured
+from gen.errors import Misconfigured, Unwritten
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Deed = Callable[[Connection], T]
@@ -32,6 +36,9 @@ KEYS = "foreign_keys = ON"
 #: Milliseconds that a write waits for another process, such as a backup or a person's own SQL.
 PATIENCE = 10_000
 
+#: Seconds before each further try of a write that met a full disk or a lock: about a minute in all.
+WAITS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 20.0)
+
 
 @dataclass(eq=False)
 class _Write:
@@ -45,28 +52,30 @@ class Store:
 
     All writes that wait when a commit ends share the next one, so that many callers cost one flush of the
     disk, and each still returns only when its own write is durable. When a shared commit fails, each of its
-    writes is done again alone: every caller gets its own result or its own error.
+    writes is done again alone: every caller gets its own result or its own error. A disk that is full or a
+    database that another program holds is waited for, by all writers, before they are told.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, waits: Sequence[float] = WAITS) -> None:
         self.url = url
+        self.waits = waits
         self.commits = 0  # since the start, to be measured
         self._readers = lane(url, begin="BEGIN", pragmas=("query_only = ON",), size=READERS)
         self._writer = lane(url, begin="BEGIN IMMEDIATE", pragmas=(KEYS, FULL))
         self._hasty = lane(url, begin="BEGIN IMMEDIATE", pragmas=(KEYS, NORMAL))
         self._queue: asyncio.Queue[_Write | None] = asyncio.Queue()
-        self._closed = False
+        self._closed = asyncio.Event()
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: URL) -> AsyncIterator[Store]:
-        """Connections to `url`; at the end all that waits is written. Raises Misconfigured."""
-        store = cls(url)
+    async def open(cls, url: URL, *, waits: Sequence[float] = WAITS) -> AsyncIterator[Store]:
+        """Connections to `url`; at the end all that waits is written."""
+        store = cls(url, waits=waits)
         task = asyncio.create_task(store._serve(), name="database writer")
         try:
             yield store
         finally:
-            store._closed = True
+            store._closed.set()
             store._queue.put_nowait(None)
             await task
             await store._readers.close()
@@ -74,20 +83,22 @@ class Store:
             await store._hasty.close()
 
     async def read(self, deed: Deed[T]) -> T:
-        """What `deed` returns, all of it as of one moment. Raises Misconfigured."""
+        """What `deed` returns, all of it as of one moment. Raises Unwritten."""
         try:
             return await self._readers.run(deed)
         except DBAPIError as error:
-            raise ours(error, self.url) from error
+            if not _unusable(error):
+                raise
+            raise Unwritten("The database cannot be read: {fault}.", fault=str(error.orig)) from error
 
     async def write(self, deed: Deed[T], *, lasting: bool = True) -> T:
         """What `deed` returns, once it is durable; whatever it raises undoes it alone.
 
         `deed` runs in a thread, and perhaps twice, the first time undone. A caller that is cancelled has
         written all the same. A write that is not `lasting` does not wait for the disk: it outlives the
-        process, but perhaps not a power loss. Raises Misconfigured.
+        process, but perhaps not a power loss. Raises Unwritten when a minute of tries was in vain.
         """
-        if self._closed:
+        if self._closed.is_set():
             raise RuntimeError("the database is closed")
         write = _Write(deed, lasting)
         self._queue.put_nowait(write)
@@ -110,18 +121,52 @@ class Store:
         """Writes all of `batch` or nothing; on the `last` try the callers get the error."""
         way = self._writer if any(write.lasting for write in batch) else self._hasty
         try:
-            results = await way.run(lambda connection: [write.deed(connection) for write in batch])
-        except Exception as error:  # a deed's own, a database's, a bug's: each belongs to its caller
+            results = await self._persist(way, batch)
+        except Unwritten as error:  # nothing to do with who wrote
+            _fail(batch, error)
+            return True
+        except Exception as error:  # a deed's own, a bug's: each belongs to its caller
             if last:
-                for write in batch:
-                    if not write.done.done():
-                        write.done.set_exception(ours(error, self.url))
+                _fail(batch, error)
             return last
         self.commits += 1
         for write, result in zip(batch, results, strict=True):
             if not write.done.done():
                 write.done.set_result(result)
         return True
+
+    async def _persist(self, way: Lane, batch: list[_Write]) -> list[Any]:
+        """What the deeds return. A database that cannot be written now is tried again for about a minute;
+        when the store closes, once more. Raises Unwritten."""
+        for wait in (*self.waits, None):
+            try:
+                return await way.run(lambda connection: [write.deed(connection) for write in batch])
+            except DBAPIError as error:
+                if not _unusable(error):
+                    raise
+                if wait is None or self._closed.is_set():
+                    fault = str(error.orig)
+                    raise Unwritten("The database cannot be written: {fault}.", fault=fault) from error
+                log.warning("the database cannot be written (%s); tried again in %g s", error.orig, wait)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._closed.wait()
+        raise AssertionError("unreachable")
+
+
+def _fail(batch: list[_Write], error: Exception) -> None:
+    for write in batch:
+        if not write.done.done():
+            write.done.set_exception(error)
+
+
+def _unusable(error: DBAPIError) -> bool:
+    """Whether the database itself is at fault, and not what was asked of it."""
+    if isinstance(error.orig, sqlite3.OperationalError):
+        return error.orig.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR  # no such table, and the like
+    return isinstance(error, OperationalError | InterfaceError) or (
+        type(error.orig) is sqlite3.DatabaseError  # a file that is damaged, or no database
+    )
 
 
 class Lane(Protocol):
@@ -201,6 +246,7 @@ def _prepare(engine: Engine, begin: str, pragmas: tuple[str, ...]) -> None:
         for pragma in (
             f"busy_timeout = {PATIENCE}",
             "journal_mode = WAL",
+            "cache_size = -512",  # KiB of each connection; the system keeps the file in memory anyway
             "secure_delete = ON",  # what someone had forgotten is overwritten, not only unlinked
             *pragmas,
         ):

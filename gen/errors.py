@@ -11,6 +11,7 @@ ZoetropeError
 │  │  ├─ OutOfMemory      the device has too little memory for this request
 │  │  └─ EngineDied       the engine's process ended; it is born again
 │  ├─ TimedOut        the job took longer than it may
+│  ├─ Unwritten       the database cannot be used at present: its disk is full, or another program holds it
 │  └─ Undeliverable   Discord would not take the clip; it is kept and posted later
 │     └─ Unreachable      nor will it ever: the channel is gone and the owner's door is closed
 └─ Misconfigured  the operator can act: printed as one line, exit code 78
@@ -81,6 +82,12 @@ class TimedOut(Failed):
     """The job took longer than it may."""
 
 
+class Unwritten(Failed):
+    """The database cannot be used at present."""
+
+    retryable = True
+
+
 class Undeliverable(Failed):
     """Discord would not take the clip; the clip is kept and posted later."""
 
@@ -101,6 +108,7 @@ KINDS: Mapping[str, type[ZoetropeError]] = {
     kind.__name__: kind
     for kind in (
         Refused, BadRequest, LaneFull, NotFound, NotAllowed,
-        Failed, EngineError, OutOfMemory, EngineDied, TimedOut, Undeliverable, Unreachable, Misconfigured,
+        Failed, EngineError, OutOfMemory, EngineDied, TimedOut, Unwritten, Undeliverable,
+        Unreachable, Misconfigured,
     )
 }  # fmt: skip

@@ -9,12 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.db.ledger_jobs import job
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from db.ledger import Ledger
 from db.store import Store, address
-from gen.errors import Misconfigured
+from gen.errors import Unwritten
+from tests.db.ledger_jobs import job
 
 
 async def test_writers_share_a_commit(ledger: Ledger):
@@ -85,7 +86,7 @@ async def test_commits_that_matter_wait_for_the_disk(ledger: Ledger):
 
 async def test_a_read_cannot_write(ledger: Ledger):
     await ledger.add(job())
-    with pytest.raises(Misconfigured, match="readonly"):
+    with pytest.raises(Unwritten, match="readonly"):
         await ledger.store.read(lambda connection: connection.execute(text("DELETE FROM jobs")))
     assert len(await ledger.unfinished()) == 1
 
@@ -102,14 +103,69 @@ async def test_reads_go_on_while_another_program_writes(ledger: Ledger, file: Pa
     assert len(await ledger.unfinished()) == 2
 
 
-async def test_a_lock_that_never_ends_is_the_operators(file: Path, monkeypatch):
-    monkeypatch.setattr("db.store.PATIENCE", 50)
-    async with Store.open(address(file)) as store:
+async def test_a_lock_that_never_ends_is_told_after_the_last_try(file: Path, monkeypatch, caplog):
+    monkeypatch.setattr("db.store.PATIENCE", 20)
+    async with Store.open(address(file), waits=(0.01, 0.02)) as store:
         with closing(sqlite3.connect(file, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(Misconfigured, match="close that program"):
-                await store.write(lambda connection: None)
+            writes = [store.write(lambda connection: None) for _ in range(3)]
+            faults = await asyncio.gather(*writes, return_exceptions=True)
+        assert [str(fault) for fault in faults] == ["The database cannot be written: database is locked."] * 3
+        assert all(isinstance(fault, Unwritten) and fault.retryable for fault in faults)
         assert await store.write(lambda connection: 7) == 7  # and it goes on
+    assert [record.getMessage().split("; ")[1] for record in caplog.records[:2]] == [
+        "tried again in 0.01 s",
+        "tried again in 0.02 s",
+    ]
+
+
+async def test_a_lock_that_ends_is_waited_for(file: Path, monkeypatch, caplog):
+    monkeypatch.setattr("db.store.PATIENCE", 20)
+    async with Store.open(address(file), waits=[0.05] * 200) as store:
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            writing = asyncio.create_task(store.write(lambda connection: 7))
+            async with asyncio.timeout(10):
+                while len(caplog.records) < 2:  # noqa: ASYNC110 - a line of the log sets no event
+                    await asyncio.sleep(0.01)
+            assert not writing.done()
+            other.execute("COMMIT")
+        assert await writing == 7
+
+
+async def test_a_full_disk_is_waited_for(ledger: Ledger, caplog):
+    async def pages(most: int) -> None:
+        for way in (ledger.store._writer, ledger.store._hasty):
+            await way.run(lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count = {most}"))
+
+    ledger.store.waits = [0.05] * 200
+    await pages(1)  # no page more than there is: SQLite's own word for a full disk
+    await ledger.add(job(1))
+    many = asyncio.gather(*(ledger.add(job(number)) for number in range(2, 400)))
+    async with asyncio.timeout(10):
+        while not any("is full" in record.getMessage() for record in caplog.records):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert not many.done()
+    await pages(1_000_000)
+    await many
+    assert len(await ledger.unfinished()) == 399
+
+
+async def test_closing_does_not_wait_for_a_lock_to_end(file: Path, monkeypatch, caplog):
+    monkeypatch.setattr("db.store.PATIENCE", 20)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with asyncio.timeout(5), Store.open(address(file), waits=[600.0]) as store:
+            writing = asyncio.create_task(store.write(lambda connection: None))
+            while not caplog.records:  # noqa: ASYNC110 - a line of the log sets no event
+                await asyncio.sleep(0.01)
+        with pytest.raises(Unwritten):
+            await writing
+
+
+async def test_a_mistake_in_a_statement_is_told_at_once(ledger: Ledger):
+    with pytest.raises(OperationalError, match="no such table"):
+        await ledger.store.write(lambda connection: connection.execute(text("DELETE FROM nowhere")))
 
 
 async def test_no_thread_is_left(file: Path):
