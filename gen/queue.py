@@ -55,12 +55,21 @@ class Tier:
         return math.ceil(ROUND / self.weight)
 
 
+class Throttle(Throttler):  # type: ignore[misc]  # no types are published
+    """A throttle that a release can be given back to."""
+
+    def give_back(self) -> None:
+        """As if the newest release had not been."""
+        if self._task_logs:
+            self._task_logs.pop()
+
+
 @dataclass
 class Lane:
     """One user's waiting jobs."""
 
     tier: Tier
-    throttler: Throttler
+    throttler: Throttle
     turn: int
     since: int  # when it got that turn, as a count
     jobs: deque[Job] = field(default_factory=deque)
@@ -157,6 +166,12 @@ class Queue:
                     return job
         return None
 
+    def refund(self, job: Job) -> None:
+        """What was served and brought no clip does not count against its owner's rate."""
+        if (lane := self._lanes.get(job.asker.user)) and lane.released:
+            lane.released.pop()
+            lane.throttler.give_back()
+
     def pause(self, reason: str) -> None:
         """Serves nothing until `resume`."""
         self.paused = reason
@@ -250,7 +265,7 @@ class Queue:
         rules = self._tier(tier)
         lane = self._lanes.get(user)
         if lane is None:
-            lane = Lane(rules, Throttler(rules.rate), self._clock, next(self._count))
+            lane = Lane(rules, Throttle(rules.rate), self._clock, next(self._count))
             self._lanes[user] = lane
         # What was released under another tier still counts: who has two tiers has not two allowances.
         lane.tier, throttler = rules, lane.throttler

@@ -82,6 +82,8 @@ class Worker:
             self.job = self.step = None
         if ended.state is State.MADE:
             self.pace.note(ended)
+        elif ended.state in (State.FAILED, State.CANCELLED):
+            self.queue.refund(ended)
         return ended
 
     async def _written(self, job: Job) -> Job:

@@ -421,6 +421,25 @@ async def test_a_clip_cancelled_costs_no_release() -> None:
     await queue.aclose()
 
 
+async def test_a_clip_that_came_to_nothing_is_given_back() -> None:
+    queue = Queue({"everyone": Tier(10, rate=2, period=60.0)})
+    queue.refund(a_job(1))  # of somebody who has no lane any more
+    jobs = [a_job(1) for _ in range(4)]
+    for job in jobs:
+        queue.put(job)
+    assert [await queue.get(), await queue.get()] == jobs[:2]
+    third = asyncio.create_task(queue.get())
+    await asyncio.sleep(0.15)
+    assert not third.done()
+    assert next(queue.forecast(0.0, second))[1] == pytest.approx(60, abs=1)
+    queue.refund(jobs[0])
+    assert await asyncio.wait_for(third, 5) == jobs[2]
+    with pytest.raises(asyncio.TimeoutError):  # one was given back, and no more
+        await asyncio.wait_for(queue.get(), 0.25)
+    assert next(queue.forecast(0.0, second))[1] == pytest.approx(60, abs=1)
+    await queue.aclose()
+
+
 async def test_resting_lanes_are_forgotten() -> None:
     queue = Queue({"everyone": Tier(10, rate=5, period=0.01)})
     for user in range(3000):

@@ -338,3 +338,25 @@ async def test_it_serves_one_after_the_other(ledger: Ledger) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await serving
     await it.queue.aclose()
+
+
+async def test_what_failed_or_was_cancelled_does_not_count_against_the_limit(ledger: Ledger) -> None:
+    it = bench(ledger, EngineError("No."), None, CLIP, CLIP)
+    it.queue.tiers = {"everyone": Tier(10, rate=1, period=600.0)}
+    serving = asyncio.create_task(it.worker.serve())
+    for name in ("failed", "cancelled", "made", "throttled"):
+        it.queue.put(await it.job(name))
+    async with asyncio.timeout(5):
+        assert (await it.worker.ended.get()).state is State.FAILED
+        if len(it.engine.asked) < 2:
+            it.engine.begun.clear()
+            await it.engine.begun.wait()
+        await it.worker.stop("cancelled")
+        assert (await it.worker.ended.get()).state is State.CANCELLED
+        assert (await it.worker.ended.get()).state is State.MADE
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(it.worker.ended.get(), 0.3)
+    serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+    await it.queue.aclose()
