@@ -202,6 +202,7 @@ async def test_a_backup_is_taken_while_the_bot_works_and_put_back_when_it_is_sto
         assert code == 78 and "Another bot already runs on the data folder" in words
         await bot.stop()
         place.world.nonce_lives = 0  # days later, nothing else stands against a second clip
+        place.expect(429, f"/channels/{scene.channel}/*")  # the new process does not know what was used up
         place.expect(10008, f"/channels/{scene.channel}/*")  # the ticket that the copy knows is gone
         code, words = await _bot(bot.data, place, "restore", str(copy))
         assert code == 0 and "1 jobs" in words, words
