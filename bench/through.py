@@ -25,12 +25,8 @@ async def rows(say: Callable[[str], None], jobs: int = 5000, wave: int = 250) ->
     """Jobs a second, from the command to the clip in the channel, beside an echo bot's; MiB the bot grew."""
     echo = await measure(ECHO, min(jobs, 4 * wave), wave)
     ours = await measure(NOOP, jobs, wave)
-    say(
-        f"{ours.rate:7.1f} jobs/s through everything, in five requests   (echo bot, in one: {echo.rate:.1f})"
-    )
-    say(
-        f"{ours.work:7.2f} ms of the bot's processor time a job   (echo bot: {echo.work:.2f})"
-    )
+    say(f"{ours.rate:7.1f} jobs/s through everything, in five requests   (echo bot, in one: {echo.rate:.1f})")
+    say(f"{ours.work:7.2f} ms of the bot's processor time a job   (echo bot: {echo.work:.2f})")
     say(f"{ours.grown / MIB:7.1f} MiB more memory over {jobs} jobs")
     return {
         "through.jobs_per_s": round(ours.rate, 1),
