@@ -33,6 +33,7 @@ WINDOW = 2.0  # pixels of half size: the neighbourhood that judges a match (sigm
 SWAY = 0.08  # of the way: how unevenly things are expected to move
 SWAY_MOST = 1.5  # pixels of it at most, so that a large motion leaves no ghost
 BANDS = (1.0, 4.0)  # sigmas in pixels that split a picture into bands of detail
+LIGHT = (16.0, 32.0)  # levels of another light: up to the first flows are believed, from the second never
 STRAY = 0.35  # of a motion's length, plus 3 pixels: by so much may the two flows differ and be believed
 
 
@@ -47,12 +48,13 @@ class Way:
 
 def way(first: Pixels, last: Pixels) -> Way | None:
     """The way between two pictures of one size, or None where only a dissolve is left."""
-    if min(first.shape[:2]) < LEAST:
+    alike = _alike(first, last)
+    if min(first.shape[:2]) < LEAST or alike == 0.0:
         return None
     flows = tuple(_flows(first, last))
     ends = [_ends(first, last, _full(flow, first), 0.5) for flow in flows]
     apart = np.stack([_apart(one, other) for one, other in [*ends, (first, last)]])
-    trust = _trust(flows, apart)
+    trust = _trust(flows, apart) * np.float32(alike)
     shares = _shares(apart, trust)
     return Way(flows, shares, _detail(first, last, shares, ends, trust))
 
@@ -198,6 +200,21 @@ def _sifted(mean: Field, detail: tuple[Field, ...], amount: float) -> Field:
         cv2.subtract(out, cv2.multiply(cv2.subtract(mean, low), cv2.merge([lost] * 3)), dst=out)
         mean = low
     return out
+
+
+def _alike(first: Pixels, last: Pixels) -> float:
+    """1 for two pictures under one light, 0 for day and night: there, a flow would match colours, not things.
+
+    Light is told by each channel's levels in their order, wherever they are: motion leaves those alone.
+    """
+    one, other = (
+        np.sort(
+            cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32), 0
+        )
+        for picture in (first, last)
+    )
+    apart = float(np.abs(one - other).mean())
+    return float(np.clip((LIGHT[1] - apart) / (LIGHT[1] - LIGHT[0]), 0.0, 1.0))
 
 
 def _dot(one: Field, other: Field) -> Field:

@@ -199,3 +199,11 @@ def test_smooth_keeps_the_given_frames_and_fills_between() -> None:
 @pytest.mark.parametrize(("count", "factor", "wanted"), [(1, 4, 1), (3, 1, 3), (3, 4, 9)])
 def test_smooth_counts(count: int, factor: int, wanted: int) -> None:
     assert len(smooth(np.stack([picture(seed, 32, 48) for seed in range(count)]), factor)) == wanted
+
+
+def test_day_and_night_dissolve() -> None:
+    noon = np.random.default_rng(5).integers(120, 255, (96, 128, 3), np.uint8)
+    noon = cv2.GaussianBlur(noon, (0, 0), 4)
+    night = (noon // 5)[:, ::-1].copy()
+    [middle] = between(noon, night, [0.5])
+    assert np.abs(middle.astype(int) - (noon.astype(int) + night) / 2).max() <= 1
