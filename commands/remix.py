@@ -39,6 +39,8 @@ async def submit(house: House, interaction: discord.Interaction[Any], about: str
     asker = house.desk.asker(interaction)
     parent = await house.studio.find(about)
     house.studio.read(parent.request.task, words, {}, asker, model=parent.request.recipe)
-    await begin(interaction, private=False)
+    async with house.door.answering():
+        await begin(interaction, private=False)
+    await house.door.quiet()
     job = await house.studio.remix(parent.id, words, asker)
     await show(house, job, partial(in_answer, interaction))

@@ -34,7 +34,9 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
     """Rolls the clip again for whoever pressed. Raises Refused."""
     asker = house.desk.asker(interaction)
     house.studio.queue.can_take(asker.user, asker.guild, asker.tier)
-    await begin(interaction, private=False)
+    async with house.door.answering():
+        await begin(interaction, private=False)
+    await house.door.quiet()
     job = await house.studio.reroll(about, asker)
     await show(house, job, partial(in_answer, interaction))
 
