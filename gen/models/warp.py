@@ -33,7 +33,7 @@ WINDOW = 2.0  # pixels of half size: the neighbourhood that judges a match (sigm
 SWAY = 0.08  # of the way: how unevenly things are expected to move
 SWAY_MOST = 1.5  # pixels of it at most, so that a large motion leaves no ghost
 BANDS = (1.0, 4.0)  # sigmas in pixels that split a picture into bands of detail
-LIGHT = (16.0, 32.0)  # levels of another light: up to the first flows are believed, from the second never
+LIGHT = (28.0, 48.0)  # levels of another light: up to the first flows are believed, from the second never
 STRAY = 0.35  # of a motion's length, plus 3 pixels: by so much may the two flows differ and be believed
 
 
