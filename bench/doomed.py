@@ -53,11 +53,11 @@ class DoomedLedger(Ledger):
         strike("write", str(job.state), "after")
         return done
 
-    async def ticket(self, job_id: str, message: int | None) -> None:
+    async def ticket(self, job_id: str, message: int | None, stands: int | None = None) -> None:
         """Writes a job's ticket."""
         name = "ticket" if message else "unticket"
         strike("write", name, "before")
-        await super().ticket(job_id, message)
+        await super().ticket(job_id, message, stands)
         strike("write", name, "after")
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from heapq import nsmallest
 
 import aiohttp
 import discord
@@ -26,10 +27,19 @@ Draw = Callable[[Job, Place | None], tuple[str, discord.ui.View]]
 #: Seconds between two looks at the line, and between two edits of one ticket.
 LOOK = 1.0
 PACE = 3.0
-#: Discord's answer when a message more than an hour old was edited too often, and the pause it asks for.
+#: Tickets drawn in one pass, so that a long line never holds the loop.
+DRAWN = 50
+#: Discord's answer when a message more than an hour old was edited too often, and the pause it asks for;
+#: so long a channel that forbids is left alone, too.
 TOO_MANY_OLD_EDITS = 30046
 OLD_PAUSE = 300.0
-#: Tries to write a ticket's last words before they are left unsaid, and to put a clip's reaction on.
+#: Discord's answer when a message was deleted.
+UNKNOWN_MESSAGE = 10008
+#: Seconds between two tries to edit a ticket whose job goes on, at most.
+SLACK = 15.0
+#: Seconds for which a ticket's last words are tried again, with growing waits; then they are left to the next
+#: start. Tries in a channel that forbids, and to put a clip's reaction on.
+HOUR = 3600.0
 TRIES = 5
 REACTIONS = 3
 #: Waits, in seconds, before further tries to send a ticket the way it was asked for: it fills “thinking”.
@@ -47,7 +57,8 @@ class Ticket:
     shown: str = ""
     due: float = 0.0  # not edited before then, by the monotonic clock
     busy: bool = False  # a request for it is under way
-    tries: int = 0
+    tries: int = 0  # in vain, one after the other
+    failing: float | None = None  # since when its last words are tried in vain, by the monotonic clock
     reacted: bool = False  # the clip has its reaction
 
 
@@ -80,8 +91,8 @@ class Board:
         """Sends a new job's ticket by `send`, which answers with the message's id, and keeps it true."""
         ticket = self.tickets.setdefault(job.id, Ticket(job))
         ticket.busy = True
-        text, view = self.draw(ticket.job, self._place(job))
         try:
+            text, view = self.draw(ticket.job, self._place(job))
             await self._opened(ticket, await self._persist(job, partial(send, text, view)), text)
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             log.warning("job %s: its ticket was not sent (%s); it is sent anew", job.id, error)
@@ -114,13 +125,14 @@ class Board:
         """Remembers where `job` stands; the ticket follows at its own pace, with the steps of then."""
         del step
         ticket = self.tickets.get(job.id)
-        if ticket is None and job.state is State.POSTED:
-            ticket = self.tickets[job.id] = Ticket(job)  # for the clip's reaction
+        if ticket is None and job.state in (State.POSTED, State.FAILED):
+            # For the clip's reaction; or its ticket was deleted, and a failure is to be said all the same.
+            ticket = self.tickets[job.id] = Ticket(job)
         if ticket is None:
             return
         ticket.job = job
         if job.state in ENDED:
-            ticket.due, ticket.tries = 0.0, 0
+            ticket.due, ticket.tries, ticket.failing = 0.0, 0, None
             self._changed.set()
 
     def adopt(self, jobs: Iterable[Job]) -> None:
@@ -143,16 +155,25 @@ class Board:
     def _refresh(self, group: asyncio.TaskGroup) -> None:
         """Starts at most one request a channel, for the ticket that needs it most."""
         now = self._monotonic()
-        due = [ticket for ticket in self.tickets.values() if not ticket.busy and ticket.due <= now]
+        due = [
+            ticket
+            for ticket in self.tickets.values()
+            if ticket.due <= now and not ticket.busy and ticket.job.asker.channel not in self._channels
+        ]
         if not due:
             return
         if now - self._played >= LOOK:
             self._play()
-        for ticket in sorted(due, key=_urgency):
+        for ticket in nsmallest(DRAWN, due, key=_urgency):
             if ticket.job.asker.channel in self._channels:
                 continue
-            text, view = self.draw(ticket.job, self._line.get(ticket.job.id))
+            try:
+                text, view = self.draw(ticket.job, self._line.get(ticket.job.id))
+            except Exception:  # as in `_update`
+                self._drop(ticket)
+                continue
             if text == ticket.shown and ticket.job.state not in ENDED:
+                ticket.due = now + LOOK  # the others' turn
                 continue
             ticket.busy = True
             self._channels.add(ticket.job.asker.channel)
@@ -161,17 +182,40 @@ class Board:
     async def _update(self, ticket: Ticket, text: str, view: discord.ui.View) -> None:
         channel = ticket.job.asker.channel
         try:
-            await self._bring(ticket, text, view)
-        except discord.NotFound:  # someone deleted the ticket: the job goes on without
-            await self._close(ticket)
-        except discord.HTTPException as error:
-            self._put_off(ticket, OLD_PAUSE if error.code == TOO_MANY_OLD_EDITS else PACE)
-        except (aiohttp.ClientError, OSError):
-            self._put_off(ticket, PACE)
+            await self._try(ticket, text, view)
+        except Exception:
+            # A bug ends this ticket alone. It would end the board, and the bot with it; and the next start
+            # would take up the same job, and end by it again.
+            self._drop(ticket)
         finally:
             ticket.busy = False
             self._channels.discard(channel)
             self._changed.set()
+
+    def _drop(self, ticket: Ticket) -> None:
+        """Lets go of a ticket that met a bug; the job goes on. Called while the error is handled."""
+        log.exception("job %s: its ticket met a bug and is left as it is", ticket.job.id)
+        self.tickets.pop(ticket.job.id, None)
+
+    async def _try(self, ticket: Ticket, text: str, view: discord.ui.View) -> None:
+        """Brings the ticket up to date, or puts it off."""
+        try:
+            await self._bring(ticket, text, view)
+        except discord.NotFound as error:
+            if error.code == UNKNOWN_MESSAGE and ticket.message and ticket.job.state is State.FAILED:
+                ticket.message, ticket.due = None, 0.0  # deleted, and yet the failure is to be said: anew
+            else:  # the job goes on without
+                await self._close(ticket)
+        except discord.Forbidden:
+            if ticket.tries + 1 >= TRIES:
+                log.warning("job %s: its channel is closed to its ticket", ticket.job.id)
+                self.tickets.pop(ticket.job.id, None)
+            else:
+                self._put_off(ticket, OLD_PAUSE)
+        except discord.HTTPException as error:
+            self._put_off(ticket, OLD_PAUSE if error.code == TOO_MANY_OLD_EDITS else PACE)
+        except (aiohttp.ClientError, OSError):
+            self._put_off(ticket, PACE)
 
     async def _bring(self, ticket: Ticket, text: str, view: discord.ui.View) -> None:
         """Makes the message say `text`: sent, edited or, once the clip is there, taken away."""
@@ -185,9 +229,9 @@ class Board:
         else:
             await self.post.edit(job.asker.channel, ticket.message, text, view)
             ticket.shown = text
-        ticket.due = self._monotonic() + PACE
+        ticket.due, ticket.tries = self._monotonic() + PACE, 0
         if job.state in ENDED and ticket.job is job:
-            await self._close(ticket)
+            await self._close(ticket, None if job.state is State.POSTED else ticket.message)
 
     async def _react(self, ticket: Ticket) -> None:
         """Puts the reaction that rolls again under the clip. Until the ticket is gone it is done again after
@@ -201,21 +245,27 @@ class Board:
             log.info("job %s: its clip takes no reaction: %s", job.id, error)  # the button is there
         ticket.reacted = True
 
-    async def _close(self, ticket: Ticket) -> None:
-        """Nothing is to be said of the job any more."""
+    async def _close(self, ticket: Ticket, stands: int | None = None) -> None:
+        """Nothing is to be said of the job any more; the message that `stands` says how it ended."""
         self.tickets.pop(ticket.job.id, None)
         if ticket.job.state in ENDED:
-            await self.ledger.ticket(ticket.job.id, None)
+            await self.ledger.ticket(ticket.job.id, None, stands)
 
     async def _opened(self, ticket: Ticket, message: int, text: str) -> None:
         ticket.message, ticket.shown = message, text
         ticket.due = self._monotonic() + PACE if ticket.job.state not in ENDED else 0.0
         await self.ledger.ticket(ticket.job.id, message)
 
-    def _put_off(self, ticket: Ticket, wait: float) -> None:
+    def _put_off(self, ticket: Ticket, least: float) -> None:
+        """Tries again later: soon while the job goes on, ever later for its last words."""
+        now, ended = self._monotonic(), ticket.job.state in ENDED
         ticket.tries += 1
-        ticket.due = self._monotonic() + wait * min(ticket.tries, TRIES)
-        if ticket.job.state in ENDED and ticket.tries >= TRIES:
+        wait = min(PACE * 2 ** min(ticket.tries - 1, 10), OLD_PAUSE if ended else SLACK)
+        ticket.due = now + max(least, wait)
+        if not ended:
+            return
+        ticket.failing = now if ticket.failing is None else ticket.failing
+        if now - ticket.failing > HOUR:
             log.warning("job %s: its ticket could not be brought up to date", ticket.job.id)
             del self.tickets[ticket.job.id]
 

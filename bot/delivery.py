@@ -91,7 +91,7 @@ class Delivery:
 
     async def _into(self, job: Job, looked_for: bool) -> int:
         """Posts into the job's channel."""
-        found = await self._post.find(job, _is_clip) if looked_for else None
+        found = await self._post.clip(job) if looked_for else None
         return found or (await self._send(job, self._post.channel(job.asker.channel))).id
 
     async def _to_owner(self, job: Job) -> int:
@@ -168,10 +168,6 @@ class Delivery:
 
 def _too_large(error: discord.HTTPException) -> bool:
     return error.status == 413 or error.code == TOO_LARGE
-
-
-def _is_clip(message: discord.Message) -> bool:
-    return bool(message.attachments)
 
 
 def _fault(error: Exception) -> str:

@@ -22,6 +22,8 @@ from gen.parcel import parcels
 
 log = logging.getLogger(__name__)
 
+#: Discord's codes for an answer that comes too late: its token has died.
+OVER = frozenset({10015, 50027})
 #: Clips whose messages are looked up at once.
 MANY = 100
 
@@ -58,7 +60,18 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
     await interaction.response.edit_message(content=replies.forgetting(locale), view=None)
     await _unpost(house, interaction.client, interaction.user.id)
     jobs = await house.studio.forget(interaction.user.id)
-    await interaction.edit_original_response(content=replies.forgotten(locale, jobs))
+    await _answer(interaction, replies.forgotten(locale, jobs))
+
+
+async def _answer(interaction: discord.Interaction[Any], text: str) -> None:
+    """Says what came of it; by direct message when so many messages went that the answer's time is over."""
+    try:
+        await interaction.edit_original_response(content=text)
+    except discord.HTTPException as error:
+        if error.code not in OVER:
+            raise
+        door = await interaction.client.create_dm(interaction.user)
+        await door.send(text, nonce=str(interaction.id))
 
 
 async def _send(house: House, client: discord.Client, user: int) -> int:
@@ -75,15 +88,14 @@ async def _send(house: House, client: discord.Client, user: int) -> int:
 
 
 async def _unpost(house: House, client: discord.Client, user: int) -> None:
-    """Deletes the messages of the person's clips, wherever they still are."""
+    """Deletes the messages of the person's clips, and those that say why there is none, wherever they are."""
     last: Job | None = None
     while page := await house.studio.history(user, limit=MANY, before=last):
         last = page[-1]
         for job in page:
-            if job.message is None:
-                continue
             channel = client.get_partial_messageable(job.asker.channel)
-            try:
-                await channel.get_partial_message(job.message).delete()
-            except UNHEARD as error:
-                log.info("message %s stays: %s", job.message, error)
+            for message in filter(None, (job.message, job.ticket)):
+                try:
+                    await channel.get_partial_message(message).delete()
+                except UNHEARD as error:
+                    log.info("message %s stays: %s", message, error)

@@ -75,11 +75,14 @@ class Ledger:
         now, lasting = self._clock(), job.state is not State.RUNNING
         return await self.store.write(lambda connection: _record(connection, job, now), lasting=lasting)
 
-    async def ticket(self, job_id: str, message: int | None) -> None:
-        """Writes which message is the job's ticket, whatever its state."""
-        await self.store.write(
-            lambda connection: connection.execute(TICKET, {"job": job_id, "ticket": message}).rowcount
-        )
+    async def ticket(self, job_id: str, message: int | None, stands: int | None = None) -> None:
+        """Writes which message is the job's ticket, whatever its state; None when it was brought to its end.
+
+        `stands` is a ticket that stays, to say how a job without a clip in the channel ended: the job's
+        message.
+        """
+        values = {"job": job_id, "ticket": message}
+        await self.store.write(lambda connection: _ticket(connection, values, stands))
 
     async def find(self, job_id: str) -> Job | None:
         """The job of that id."""
@@ -199,6 +202,11 @@ BY_MESSAGE = JOBS.where(
 LATEST = select(ClipRow.took).order_by(ClipRow.made.desc()).limit(LATELY)
 TOOK = LATEST.where(ClipRow.recipe == bindparam("recipe"))
 TICKET = update(JobRow).where(JobRow.id == bindparam("job")).values(ticket=bindparam("ticket"))
+STANDS = (
+    update(JobRow)
+    .where(JobRow.id == bindparam("job"), JobRow.state.in_((State.FAILED.value, State.CANCELLED.value)))
+    .values(message=bindparam("stands"))
+)
 RECORD = {
     state: update(JobRow).where(
         JobRow.id == bindparam("job"), JobRow.state.in_(sorted(before.value for before in BEFORE[state]))
@@ -216,6 +224,12 @@ def _add(connection: Connection, values: dict[str, Any], now: float) -> None:
     if values["parent"] is not None:
         values = {**values, "parent": connection.scalar(PARENT, {"parent": values["parent"]})}
     connection.execute(insert(JobRow), values)
+
+
+def _ticket(connection: Connection, values: dict[str, Any], stands: int | None) -> None:
+    connection.execute(TICKET, values)
+    if stands is not None:
+        connection.execute(STANDS, {"job": values["job"], "stands": stands})
 
 
 def _record(connection: Connection, job: Job, now: float) -> bool:

@@ -165,7 +165,7 @@ class Job:
     started: float | None = None
     ended: float | None = None
     ticket: int | None = None  # message that shows its place and progress
-    message: int | None = None  # message that shows its clip
+    message: int | None = None  # message that shows its clip, or says how it ended without
     clip: Clip | None = None
     failure: Failure | None = None
 

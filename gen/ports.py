@@ -92,8 +92,8 @@ class Ledger(Protocol):
         """Writes `job` over a state it may come from; False when the table held another."""
         ...
 
-    async def ticket(self, job_id: str, message: int | None) -> None:
-        """Writes which message is the job's ticket, whatever its state."""
+    async def ticket(self, job_id: str, message: int | None, stands: int | None = None) -> None:
+        """Writes which message is the job's ticket; None once it is at its end, and `stands`."""
         ...
 
     async def find(self, job_id: str) -> Job | None:

@@ -163,8 +163,8 @@ def idle(job: Job, recipes: Mapping[str, Recipe]) -> list[str]:
 
 
 def link(job: Job) -> str | None:
-    """Where the job's clip is, or its ticket while it has none."""
-    message = job.message if job.state is State.POSTED else job.ticket
+    """Where the job's clip is, or its ticket when it has none."""
+    message = job.message or job.ticket
     if message is None:
         return None
     guild = "@me" if job.asker.private or not job.asker.guild else job.asker.guild

@@ -1,0 +1,144 @@
+"""A ticket's bad days: bugs, deletions, deaths, a Discord that is away; the end is said all the same."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.stage import recipe
+from bot.board import DRAWN, HOUR, LOOK, PACE, Board, Ticket
+from bot.client import Client
+from bot.post import Post
+from commands import replies
+from db.ledger import Ledger
+from gen.job import Job, State
+from tests.bot.test_board import JOB, Line
+from tests.running import ROOT, running
+
+MODELS = recipe("slow", step_seconds=0.2) + recipe("hungry", oom_at=2)
+
+
+def settings(folder: Path) -> Path:
+    path = folder / "config.toml"
+    path.write_text((ROOT / "config.toml").read_text("utf-8") + MODELS, "utf-8")
+    return path
+
+
+async def test_a_bug_in_a_ticket_ends_that_ticket_and_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def sent(text: str, view: Any) -> int:
+        return 7
+
+    def draw(job: Job, place: Any) -> Any:
+        if job.id == "odd":
+            raise ValueError("no words for it")
+        return replies.ticket(job, place)
+
+    async with Client() as client, Ledger.open(tmp_path / "zoetrope.db") as ledger:
+        board = Board(Post(client), ledger, Line(1), draw)
+        good = replace(JOB, id="good")
+        await board.open(good, sent)
+        # What cannot be drawn, and what meets a client that was never connected: a bug in a request.
+        board.adopt([replace(JOB, id="odd"), replace(JOB, id="lost", asker=replace(JOB.asker, channel=3))])
+        serving = asyncio.create_task(board.serve())
+        await asyncio.sleep(LOOK / 5)
+        assert not serving.done()
+        assert set(board.tickets) == {"good"}
+        assert caplog.text.count("Traceback") >= 2
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+
+
+async def test_a_long_line_that_stands_still_is_drawn_in_turns(tmp_path: Path) -> None:
+    drawn: list[str] = []
+
+    def draw(job: Job, place: Any) -> Any:
+        drawn.append(job.id)
+        return "the same", replies.ticket(job, place)[1]
+
+    line, now = Line(3 * DRAWN), 100.0
+    async with Client() as client, Ledger.open(tmp_path / "zoetrope.db") as ledger:
+        board = Board(Post(client), ledger, line, draw, monotonic=lambda: now)
+        jobs = [place.job for place in line.places]
+        board.tickets = {job.id: Ticket(job, message=1, shown="the same") for job in jobs}
+        async with asyncio.TaskGroup() as group:
+            for number in (1, 2, 3):
+                board._refresh(group)
+                assert len(drawn) == number * DRAWN
+        assert sorted(drawn) == sorted(board.tickets)  # each had its turn before any had two
+
+
+async def test_last_words_are_tried_for_an_hour_with_growing_waits(tmp_path: Path) -> None:
+    now = 0.0
+    async with Client() as client, Ledger.open(tmp_path / "zoetrope.db") as ledger:
+        board = Board(Post(client), ledger, Line(1), replies.ticket, monotonic=lambda: now)
+        ticket = board.tickets[JOB.id] = Ticket(replace(JOB, state=State.FAILED), message=1)
+        waits = []
+        while JOB.id in board.tickets:
+            board._put_off(ticket, PACE)
+            waits.append(ticket.due - now)
+            now = ticket.due
+        assert waits == sorted(waits)
+        assert HOUR < sum(waits[:-1]) < HOUR + 600
+        assert len(waits) < 30
+
+
+async def test_a_failure_is_said_though_its_ticket_was_deleted_and_goes_with_the_persons_data(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, settings(tmp_path)) as (place, _):
+        place.expect(10008, "/channels/*/messages/*")
+        ada, channel = place.person("Ada"), place.channel("clips")
+        await ada.slash(channel, "animate", {"prompt": "first", "model": "slow", "seconds": 2.0})
+        await ada.slash(channel, "animate", {"prompt": "a dark plum", "model": "hungry"})
+
+        def about() -> list[Any]:
+            said = place.world.last(channel, place.user("Mod").id, 100)
+            return [one for one in said if "a dark plum" in one["content"] and one["components"]]
+
+        await place.until(lambda: len(about()) == 1)
+        await place.person("Mod").delete(int(about()[0]["id"]))
+        await place.until(lambda: any("memory" in one["content"] for one in about()), 30)
+        assert len(about()) == 1
+
+        await ada.slash(channel, "privacy delete")
+
+        def asked() -> list[Any]:
+            said = place.world.last(channel, ada.id, 100)
+            return [one for one in said if f"forget:{ada.id}" in str(one["components"])]
+
+        await place.until(lambda: bool(asked()))
+        await ada.press(int(asked()[0]["id"]), f"forget:{ada.id}")
+        await place.until(lambda: not about())
+
+
+async def test_a_death_at_the_private_door_leaves_no_moment_behind(tmp_path: Path) -> None:
+    async with running(tmp_path, settings(tmp_path)) as (place, bot):
+        ada, channel = place.person("Ada"), place.channel("clips")
+        door = await ada.direct()
+
+        def said() -> list[str]:
+            return [one["content"] for one in place.world.last(door, ada.id, 50)]
+
+        def die() -> bool:
+            assert bot.process
+            bot.process.kill()
+            return True
+
+        place.faults.add("PATCH", f"/channels/{door}/messages/*", die)
+        await ada.slash(channel, "animate", {"prompt": "a", "private": True, "model": "slow", "seconds": 2.0})
+        assert bot.process
+        await bot.process.wait()
+        place.faults.clear()
+        before = [int(one["id"]) for one in await ada.history(door)]
+        assert len(before) == 1  # the knock
+        await bot.start()
+        await place.until(lambda: any("step" in text or "ready" in text for text in said()), 30)
+        assert [int(one["id"]) for one in await ada.history(door)] == before
+        await place.until(lambda: len(said()) == 1 and "One moment" not in said()[0], 30)
