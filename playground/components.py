@@ -184,9 +184,7 @@ def check_modal(data: Json) -> None:
         form.wrong(("components",), "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 5 in length.")
     for path, one in walk(rows):
         if len(path) == 2 and one.get("type") not in (ROW, LABEL, TEXT):
-            form.wrong(
-                (*path, "type"), "UNION_TYPE_CHOICES", "Its type must be one of (1, 10, 18)."
-            )
+            form.wrong((*path, "type"), "UNION_TYPE_CHOICES", "Its type must be one of (1, 10, 18).")
         if one.get("type") == LABEL:
             form.length((*path, "label"), one.get("label") or "", 1, 45)
             form.length((*path, "description"), one.get("description") or "", 0, 100)

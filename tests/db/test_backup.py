@@ -8,12 +8,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.db.ledger_jobs import job
 
 from db.backup import backup, inspect, restore, tidy
 from db.ledger import Ledger
 from db.tables import REVISION
 from gen.errors import Misconfigured
+from tests.db.ledger_jobs import job
 
 
 async def test_a_backup_in_the_middle_of_writing_is_whole(ledger: Ledger, file: Path, tmp_path: Path):

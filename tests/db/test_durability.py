@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.db.ledger_jobs import way
 
 from db.backup import inspect
 from db.ledger import Ledger
 from gen.job import State
+from tests.db.ledger_jobs import way
 
 HERE = Path(__file__).parent
 ORDER = [State.WAITING, State.RUNNING, State.MADE, State.POSTED]

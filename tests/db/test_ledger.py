@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.db.ledger_jobs import CLIP, WAYS, job, turned, way
 from sqlalchemy import insert
 
 from db.ledger import Ledger
@@ -20,6 +19,7 @@ from db.tables import JobRow
 from gen.errors import Misconfigured, OutOfMemory
 from gen.job import BEFORE, ENDED, Asker, State
 from gen.ports import Ledger as Port
+from tests.db.ledger_jobs import CLIP, WAYS, job, turned, way
 
 
 async def arrive(ledger: Ledger, number: int, state: State, **changes):

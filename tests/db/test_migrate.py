@@ -14,7 +14,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from tests.db.ledger_jobs import job
 from sqlalchemy import create_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
@@ -25,6 +24,7 @@ from db.migrate import SCRIPTS, upgrade
 from db.store import address
 from db.tables import REVISION, Table
 from gen.errors import Misconfigured
+from tests.db.ledger_jobs import job
 
 NEXT = """
 from alembic import op

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from tests.db.ledger_jobs import job, turned
 
 from db.ledger import Ledger
 from gen.job import BEFORE, ENDED, Job, State
+from tests.db.ledger_jobs import job, turned
 
 
 class Model(RuleBasedStateMachine):

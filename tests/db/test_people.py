@@ -6,11 +6,10 @@ import asyncio
 import json
 from pathlib import Path
 
-from tests.db.ledger_jobs import CLIP, job, way
-
 from db.ledger import Ledger
 from db.people import Subject
 from gen.job import State
+from tests.db.ledger_jobs import CLIP, job, way
 
 ME, YOU, GUILD = 2**63 - 1, 11, 77
 
