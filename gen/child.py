@@ -26,7 +26,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -43,6 +43,7 @@ log = logging.getLogger("gen.child")
 Do = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 PREVIEW_EVERY = 2.5  # seconds
+FEWEST = 8  # frames that are still a clip, where memory allows no more
 POISONED = 70  # exit code after an error that spoils the device's context
 WRITTEN = 256 * 2**20  # bytes of a file in mode "media"
 _SPOILED = ("CUDA error", "CUDNN_STATUS", "cuDNN error", "CUBLAS_STATUS", "HIP error", "device-side assert")
@@ -128,6 +129,11 @@ class Engine:
         report = Report(self.wire, command["id"], self.data / "previews", Path(command["file"]).stem)
         frames = self._frames(request, command["recipe"], report)
         film = self._film(frames, request, command, report)
+        if len(frames) < request.frames:  # the model's own, before any were put between them
+            short = (
+                f"{len(frames)} frames instead of {request.frames}, which the device's memory could not hold"
+            )
+            film = replace(film, note="; ".join(filter(None, (short, film.note))))
         took = round(time.monotonic() - began, 3)
         return Clip(file=command["file"], took=took, **asdict(film)).to_dict()
 
@@ -145,11 +151,12 @@ class Engine:
         return {**found, "torch": sys.modules["torch"].__version__}
 
     def _frames(self, request: Request, recipe: Mapping[str, Any], report: Report) -> Pixels:
-        """The model's frames, after a second try where memory ran out."""
+        """The model's frames; where memory runs out a second try, and a third for half as many."""
         pictures = [self._picture(name) for name in request.images]
-        for _ in range(2):
+        fewer = _fewer(request, recipe)
+        for wanted in (request, request, *([fewer] if fewer else [])):
             try:
-                return self._model(recipe, report).frames(request, pictures, report.step("making"))
+                return self._model(recipe, report).frames(wanted, pictures, report.step("making"))
             except ZoetropeError as error:
                 if not isinstance(error, OutOfMemory):
                     raise
@@ -357,6 +364,13 @@ def _recipe(values: Mapping[str, Any]) -> Recipe:
         whole[key] = Range(**whole[key]) if whole[key] else None
     whole["sizes"] = {aspect: (size[0], size[1]) for aspect, size in whole["sizes"].items()}
     return Recipe(**{**whole, "task": Task(whole["task"])})
+
+
+def _fewer(request: Request, recipe: Mapping[str, Any]) -> Request | None:
+    """The request with half its frames, as the recipe counts them; None where that would be no clip."""
+    multiple, extra = recipe.get("frame_multiple", 1), recipe.get("frame_extra", 0)
+    frames = (request.frames // 2 - extra) // multiple * multiple + extra
+    return replace(request, frames=frames) if frames >= FEWEST and not recipe.get("clip_frames") else None
 
 
 def _collect() -> None:

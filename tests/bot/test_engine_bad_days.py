@@ -18,6 +18,7 @@ from tests.running import ROOT, Bot, clips, running, texts, until_clips
 RECIPES = (
     recipe("peckish", oom_at=2, oom_times=1)
     + recipe("hungry", oom_at=2)
+    + recipe("greedy", oom_at=12)
     + recipe("spoiled").replace("options = {  }", 'options = { step_seconds = "CUDA error: device lost" }')
     + recipe("deadly", die_at=2)
     + recipe("shaky", hang_at=20)
@@ -71,15 +72,19 @@ async def test_each_ends_in_a_clip_or_an_honest_word(tmp_path: Path) -> None:
         assert bot.words.count("the engine died (2 of 2)") == 2
         assert "(model deadly) ended 2 engines and is given up" in bot.words
         assert "out of memory" in bot.words
+        # Half as many frames fit: a shorter clip, and its card says so.
+        await ask(place, "Ben", "greedy", "a red star -seconds 2")
+        await until_clips(place, channel, 2)
+        await told(place, "8 frames instead of 16, which the device's memory could not hold")
         # A hang is cut short where the recipe's usual step is known.
         await ask(place, "Ada", "shaky")
-        await until_clips(place, channel, 2)
+        await until_clips(place, channel, 3)
         await ask(place, "Ada", "shaky", "a long red star -seconds 4")
         await told(place, "stopped answering")
         assert bot.words.count("is silent for too long while making; killed") == 2
         bot.log.write_text(bot.words.replace("Traceback", "traceback"))  # the spoiled engine's own: meant
         await ask(place, "Ben", "peckish", "and life goes on")
-        await until_clips(place, channel, 3)
+        await until_clips(place, channel, 4)
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of another process are Linux's")
