@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import logging
 import os
@@ -13,13 +14,14 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any, Self
 
-from gen.errors import BadRequest, EngineDied, EngineError
+from gen.errors import BadRequest, EngineDied, EngineError, Undeliverable
 from gen.host import Child, safe
 from gen.job import Clip, Failure, Picture
 
 log = logging.getLogger(__name__)
 
 START = 30.0  # seconds a child may take to be ready
+FITS = 2  # clips that are made smaller at once
 LETTERS = 40  # of a file's name, shown
 _MARKS = frozenset("*_~|`<>[](){}@#\\/:\"'")  # Discord reads these
 
@@ -50,6 +52,7 @@ class Darkroom:
         self._name = name
         self._numbers = itertools.count(1)
         self._turn = asyncio.Lock()
+        self._fits = asyncio.Semaphore(FITS)
         self._child: Child | None = None
         self._closed = False
 
@@ -70,36 +73,56 @@ class Darkroom:
             await self._ready()
 
     async def picture(self, data: bytes, filename: str) -> Picture:
-        """The picture in `data`, normalised and kept. Raises BadRequest naming `filename` and the fault."""
+        """The picture in `data`, normalised and kept.
+
+        Raises BadRequest naming `filename` and the fault, EngineError when the disk is full.
+        """
         name = shown(filename)
         raw = self.data / "incoming" / self._name()
         async with self._turn:
-            child = await self._ready()
+            tries = 2 if self.pid else 1  # a child that waited may have died of something else
             try:
+                await self._ready()
                 await asyncio.to_thread(raw.write_bytes, data)
-                value = await self._asked(child, self.seconds, do="picture", file=raw.name, name=name)
-            except (TimeoutError, EngineDied) as error:
-                log.warning("%s ended the darkroom: %r", name, error)
-                raise BadRequest(
-                    "{name} is broken or takes too long to read; save it anew as PNG or JPEG.", name=name
-                ) from error
+                value = await self._looked(raw.name, name, tries)
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise EngineError("The disk is full. The owner of this bot must make room.") from error
             finally:
                 raw.unlink(missing_ok=True)
         return Picture(**value)
 
-    async def fit(self, clip: Clip, limit: int) -> Clip:
-        """The same clip in at most `limit` bytes, as a new file. Raises EngineError.
+    async def _looked(self, file: str, name: str, tries: int) -> dict[str, Any]:
+        """What the child says of the file; after each death but the last, a new child. Raises BadRequest."""
+        child = await self._ready()
+        try:
+            return await self._asked(child, self.seconds, do="picture", file=file, name=name)
+        except (TimeoutError, EngineDied) as error:
+            log.warning("%s ended the darkroom: %r", name, error)
+            if isinstance(error, EngineDied) and tries > 1:
+                return await self._looked(file, name, tries - 1)
+            raise BadRequest(
+                "{name} is broken or takes too long to read; save it anew as PNG or JPEG.", name=name
+            ) from error
 
-        In a child for this alone, so that no picture waits for it.
+    async def fit(self, clip: Clip, limit: int) -> Clip:
+        """The same clip in at most `limit` bytes, as a new file. Raises EngineError; Undeliverable when
+        another try may do it.
+
+        In a child for this alone, so that no picture waits for it, and a few at a time.
         """
         file = f"{self._name()}.mp4"
-        child = await self._born()
-        try:
-            film = await self._asked(child, self.refit, do="fit", source=clip.file, file=file, limit=limit)
-        except TimeoutError as error:
-            raise EngineError("The clip could not be made to fit in time.") from error
-        finally:
-            await child.kill()
+        async with self._fits:
+            child = await self._born()
+            try:
+                film = await self._asked(
+                    child, self.refit, do="fit", source=clip.file, file=file, limit=limit
+                )
+            except (TimeoutError, EngineDied) as error:
+                raise Undeliverable("The clip could not be made smaller yet.") from error
+            finally:
+                await child.kill()
         return replace(clip, file=file, **film)
 
     async def aclose(self) -> None:

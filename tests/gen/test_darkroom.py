@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import struct
+import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gen import encode, media
-from gen.darkroom import LETTERS, Darkroom, shown
-from gen.errors import BadRequest, EngineDied, EngineError
+from gen.darkroom import FITS, LETTERS, Darkroom, shown
+from gen.errors import BadRequest, EngineDied, EngineError, Undeliverable
 from gen.job import Clip, Picture
 
 
@@ -64,10 +65,11 @@ async def test_many_at_once_take_turns(darkroom: Darkroom) -> None:
 
 
 async def test_a_death_is_its_sender_s_alone(darkroom: Darkroom, tmp_path: Path) -> None:
-    await darkroom.start()
-    assert darkroom.pid
-    os.kill(darkroom.pid, signal.SIGSTOP)
     task = asyncio.create_task(darkroom.picture(PICTURE, "bad.png"))
+    async with asyncio.timeout(10):
+        while not darkroom.pid:  # noqa: ASYNC110 - a child's birth sets no event
+            await asyncio.sleep(0)
+    os.kill(darkroom.pid, signal.SIGSTOP)  # born for this picture
     async with asyncio.timeout(5):
         while not waiting(tmp_path):  # noqa: ASYNC110 - a file's coming sets no event
             await asyncio.sleep(0.01)
@@ -76,6 +78,27 @@ async def test_a_death_is_its_sender_s_alone(darkroom: Darkroom, tmp_path: Path)
         await task
     assert (await darkroom.picture(PICTURE, "good.png")).width == 60
     assert not waiting(tmp_path)
+
+
+async def test_a_child_that_was_killed_while_it_waited_harms_no_picture(darkroom: Darkroom) -> None:
+    await darkroom.start()
+    first = darkroom.pid
+    assert first
+    os.kill(first, signal.SIGSTOP)
+    task = asyncio.create_task(darkroom.picture(PICTURE, "good.png"))
+    await asyncio.sleep(0)  # it lives, as far as is known
+    os.kill(first, signal.SIGKILL)
+    assert (await task).width == 60
+    assert darkroom.pid and darkroom.pid != first
+
+
+async def test_a_full_disk_is_said_to_be_full(tmp_path: Path) -> None:
+    (tmp_path / "incoming").mkdir()
+    (tmp_path / "incoming" / "raw").symlink_to("/dev/full")
+    async with Darkroom(tmp_path, environ=os.environ, name=lambda: "raw") as room:
+        with pytest.raises(EngineError, match="The disk is full"):
+            await room.picture(PICTURE, "good.png")
+        assert (await room.picture(PICTURE, "good.png")).width == 60
 
 
 async def test_silence_ends_the_child_not_the_bot(tmp_path: Path) -> None:
@@ -140,6 +163,37 @@ async def test_a_clip_is_refitted_in_a_child_of_its_own(darkroom: Darkroom, tmp_
     assert darkroom.pid is None
     with pytest.raises(EngineError, match=r"The clip b\.mp4 cannot be read"):
         await darkroom.fit(replace(clip, file="b.mp4"), film.size // 2)
+
+
+async def test_a_refit_that_takes_too_long_may_be_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    rough = np.random.default_rng(1).integers(0, 256, (12, 64, 96, 3), dtype=np.uint8)
+    film = encode.write(rough, 12, tmp_path / "clips" / "a.mp4", limit=10**8, about={})
+    clip = Clip(file="a.mp4", width=96, height=64, frames=12, fps=12, size=film.size, took=1.5)
+    async with Darkroom(tmp_path, environ=os.environ, refit=0.0) as room:
+        with pytest.raises(Undeliverable) as refusal:
+            await room.fit(clip, film.size // 2)
+    assert refusal.value.retryable
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are counted in /proc")
+async def test_a_few_clips_are_refitted_at_a_time(darkroom: Darkroom, tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    rough = np.random.default_rng(1).integers(0, 256, (12, 64, 96, 3), dtype=np.uint8)
+    film = encode.write(rough, 12, tmp_path / "clips" / "a.mp4", limit=10**8, about={})
+    clip = Clip(file="a.mp4", width=96, height=64, frames=12, fps=12, size=film.size, took=1.5)
+    most = 0
+
+    def alive() -> int:
+        own = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split()
+        return sum("gen.child" in Path(f"/proc/{one}/cmdline").read_text() for one in own)
+
+    fitting = asyncio.gather(*(darkroom.fit(clip, film.size // 2) for _ in range(5)))
+    while not fitting.done():
+        most = max(most, alive())
+        await asyncio.sleep(0.01)
+    assert len({one.file for one in fitting.result()}) == 5
+    assert most == FITS
 
 
 @pytest.mark.parametrize(
