@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gen.courier import Courier
-from gen.errors import EngineDied, NotAllowed, NotFound
-from gen.job import Asker, Job, Picture, Request, State, Task
+from gen.errors import EngineDied, NotAllowed, NotFound, Refused
+from gen.job import Asker, Clip, Job, Picture, Request, State, Task
 from gen.pace import Pace
 from gen.ports import Darkroom, Ledger, Step
 from gen.prompt import SEEDS, Ask, parse
@@ -23,6 +23,9 @@ from gen.worker import LIVES, Worker
 
 #: Judges a prompt, and the pictures that an earlier job kept, before anything is done. Raises Refused.
 Preflight = Callable[[str, Sequence[str]], None]
+
+#: Smaller copies of clips that are kept for whoever asks next.
+FITTED = 64
 
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: none is taken for another
 
@@ -76,6 +79,10 @@ class Studio:
         self.preflight = preflight
         self.now = now
         self.since = now()
+        self._fitted: dict[
+            tuple[str, int], Clip
+        ] = {}  # smaller copies, by clip and bytes, the last used last
+        self._fitting = asyncio.Lock()
 
     @property
     def pace(self) -> Pace:
@@ -122,7 +129,7 @@ class Studio:
         self.worker.breaker.admit(pick(self.recipes, parent.request.task, parent.request.recipe).name)
         self.preflight(parent.request.prompt, parent.request.images)
         request = replace(parent.request, seed=self._other_seed(parent.request.seed))
-        words = str(replace(parse(parent.words), seed=None))
+        words = _unseeded(parent)
         with self.queue.take(asker.user, asker.guild, asker.tier):
             job = await self._write(request, words, asker, parent.id)
         self.queue.put(job)
@@ -218,7 +225,19 @@ class Studio:
             return None
         if job.clip.size <= limit:
             return path
-        return self.shelf.clip(await self.darkroom.fit(job.clip, limit))
+        return self.shelf.clip(await self._smaller(job.clip, limit))
+
+    async def _smaller(self, clip: Clip, limit: int) -> Clip:
+        """The clip in at most `limit` bytes: made once for all who ask, one after the other."""
+        async with self._fitting:
+            fitted = self._fitted.pop((clip.file, limit), None)
+            if fitted is None or self.shelf.clip(fitted) is None:
+                fitted = await self.darkroom.fit(clip, limit)
+            self._fitted[clip.file, limit] = fitted
+            if len(self._fitted) > FITTED:
+                oldest = self._fitted.pop(next(iter(self._fitted)))
+                await asyncio.to_thread(self.shelf.remove, [oldest.file], [])
+            return fitted
 
     # --- what is kept about a person
 
@@ -234,7 +253,8 @@ class Studio:
             if place.job.asker.user == user:
                 await self.cancel(place.job.id, user=user)
         gone = await self.ledger.people.forget(user)
-        await asyncio.to_thread(self.shelf.remove, gone.clips, gone.pictures)
+        fitted = [self._fitted.pop(key).file for key in list(self._fitted) if key[0] in gone.clips]
+        await asyncio.to_thread(self.shelf.remove, [*gone.clips, *fitted], gone.pictures)
         return gone.jobs
 
     # --- life
@@ -299,6 +319,14 @@ class Studio:
 
     def _other_seed(self, seed: int) -> int:
         return (seed + self.chance.randrange(1, SEEDS)) % SEEDS
+
+
+def _unseeded(job: Job) -> str:
+    """What was typed, without its seed; of words that an older grammar took, the prompt alone."""
+    try:
+        return str(replace(parse(job.words), seed=None))
+    except Refused:
+        return str(Ask(prompt=job.request.prompt))
 
 
 def _first_come(job: Job) -> tuple[bool, float]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import pytest_asyncio
 from PIL import Image
 
 from db.ledger import Ledger
+from gen import encode
 from gen.courier import Courier
+from gen.darkroom import Darkroom
 from gen.errors import BadRequest, LaneFull, NotAllowed, NotFound
 from gen.job import Asker, Clip, Job, Picture, Request, State, Task
 from gen.ports import Progress, Step
@@ -252,6 +256,37 @@ async def test_a_clip_is_found_on_the_shelf_while_it_is_kept(ledger: Ledger, tmp
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / "x.mp4").write_bytes(b"abc")
     assert await house.studio.file(made, 10_000) == tmp_path / "clips" / "x.mp4"
+
+
+async def test_a_smaller_copy_is_made_once_for_all_who_ask(ledger: Ledger, tmp_path: Path) -> None:
+    """With a real darkroom and a real clip."""
+    house = House(ledger, Tier(), lambda: 1000.0, tmp_path)
+    (tmp_path / "clips").mkdir()
+    rough = np.random.default_rng(1).integers(0, 256, (12, 64, 96, 3), dtype=np.uint8)
+    film = encode.write(rough, 12, tmp_path / "clips" / "x.mp4", limit=10**8, about={})
+    job = await house.animate("a star")
+    running = job.running(1001.0)
+    assert await ledger.record(running)
+    made = running.made(Clip(file="x.mp4", width=96, height=64, frames=12, fps=12, size=film.size, took=4.0))
+    assert await ledger.record(made)
+    async with Darkroom(tmp_path, environ=os.environ) as house.studio.darkroom:
+        half = film.size // 2
+        first, second = await asyncio.gather(house.studio.file(made, half), house.studio.file(made, half))
+        assert first and first == second and first.stat().st_size <= half
+        assert len(list((tmp_path / "clips").iterdir())) == 2
+        first.unlink()  # as housekeeping may
+        third = await house.studio.file(made, half)
+        assert third and third.is_file() and third != first
+    assert await house.studio.forget(ANN.user) == 1
+    assert not list((tmp_path / "clips").iterdir())
+
+
+async def test_a_reroll_of_words_that_are_no_longer_understood_is_of_the_prompt(house: House) -> None:
+    parent = await house.animate("a star")
+    old = replace(parent, id="oldwords00", words="a star -warp 9")
+    await house.studio.ledger.add(old)
+    child = await house.studio.reroll(old.id, BOB)
+    assert (child.words, child.request.prompt) == ("a star", "a star")
 
 
 async def test_a_reroll_takes_the_pressers_own_seat(house: House) -> None:
