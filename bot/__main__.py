@@ -119,7 +119,7 @@ def _engine(settings: Settings) -> Host:
         environ=os.environ,
         device=settings.engine.device,
         idle=settings.engine.idle,
-        patience=Patience(least=settings.engine.stall),
+        patience=Patience(least=settings.engine.stall, unsure=settings.engine.stall),
     )
 
 

@@ -80,7 +80,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Engine:
-    """The engine's process."""
+    """The engine's process. `stall` is how long it may be silent where its usual step is known."""
 
     device: str = "auto"
     patience: float = 900.0

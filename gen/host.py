@@ -36,7 +36,8 @@ class Patience:
     """Seconds of silence before a child is taken for hung."""
 
     start: float = 60.0  # of a new process until it says ready
-    first: float = 900.0  # while weights load, and for a recipe whose usual step is not known yet
+    first: float = 900.0  # while weights load, and for a recipe whose usual step is not known yet …
+    unsure: float = 120.0  # … at the least, between two steps of such a recipe's first clip
     least: float = 60.0  # for one whose usual step is known, at the least …
     times: float = 20.0  # … and so many times its longest step so far
     cancel: float = 5.0  # from a cancel to its acknowledgement, at the least; three usual steps at the most
@@ -278,10 +279,10 @@ class Host:
     async def _made(self, child: Child, number: int, recipe: str, progress: Progress) -> Clip:
         """Hears the child out until its clip is there."""
         loop = asyncio.get_running_loop()
-        stage, longest, last = "starting", 0.0, loop.time()
+        stage, longest, last, between = "starting", 0.0, loop.time(), False
         while True:
             try:
-                message = await child.hear(self._silence(recipe, stage))
+                message = await child.hear(self._silence(recipe, stage, longest if between else None))
             except TimeoutError as error:
                 log.error("child %d is silent for too long while %s; killed", child.pid, stage)
                 await child.kill()
@@ -293,6 +294,7 @@ class Host:
             match message["say"]:
                 case "progress" if message["id"] == number:
                     stage = message["stage"]
+                    between = stage == "making" and 0 < message["done"] < message["total"]
                     progress(Step(stage, message["done"], message["total"], message["preview"]))
                 case "done":
                     self._usual[recipe] = max(longest, self._usual.get(recipe, 0.0))
@@ -304,13 +306,16 @@ class Host:
                         await child.kill()
                     raise fault
 
-    def _silence(self, recipe: str, stage: str) -> float:
-        """Seconds that the child may say nothing."""
-        usual = self._usual.get(recipe)
+    def _silence(self, recipe: str, stage: str, longest: float | None) -> float:
+        """Seconds that the child may say nothing; `longest` is its longest step while it is between two."""
+        usual, patience = self._usual.get(recipe), self.patience
         cold = stage in ("fetching", "loading") or (stage == "starting" and self._warm != recipe)
-        if usual is None or cold:
-            return self.patience.first
-        return max(self.patience.least, self.patience.times * usual)
+        if cold or (usual is None and longest is None):
+            return patience.first
+        if usual is None:
+            known = max(patience.unsure, patience.least, patience.times * (longest or 0.0))
+            return min(patience.first, known)
+        return max(patience.least, patience.times * usual)
 
     def _grace(self, recipe: str) -> float:
         return max(self.patience.cancel, 3 * self._usual.get(recipe, 0.0))

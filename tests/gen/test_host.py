@@ -199,6 +199,16 @@ async def test_a_hung_child_is_killed(hosts: Hosts) -> None:
     assert gone(pid)
 
 
+async def test_a_first_clip_that_hangs_between_two_steps_does_not_hold_the_device(hosts: Hosts) -> None:
+    host, watch = hosts(patience=Patience(first=600, unsure=1.0, least=0.5, times=1)), Watch()
+    task = asyncio.create_task(host.make(asked("hangs"), watch, limit=AMPLE))
+    await watch.reaches("making", 3)
+    began = time.monotonic()
+    with pytest.raises(EngineDied, match="stopped answering"):
+        await task
+    assert 0.5 < time.monotonic() - began < 10
+
+
 async def test_once_the_usual_step_is_known_patience_is_a_multiple_of_it(hosts: Hosts) -> None:
     host, watch = hosts(patience=Patience(first=60, least=0.3, times=3)), Watch()
     await host.make(asked("slow"), nobody, limit=AMPLE)
