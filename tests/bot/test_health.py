@@ -86,9 +86,9 @@ async def test_health_and_figures_are_true_through_a_day(tmp_path: Path) -> None
         assert found["zoetrope_line_depth"] == found["zoetrope_failed_uploads_total"] == 0
         assert found["zoetrope_loop_lag_seconds_count"] > 1
         async with web.get(f"{url}/healthz") as answer:
-            assert answer.status == 503
+            assert answer.status == 200  # the other models are served
             body = await answer.json()
-            assert (body["ok"], body["gateway"]) == (False, "ok")
+            assert (body["ok"], body["gateway"]) == (True, "ok")
             assert body["engine"] == "deadly is paused for about 5 min: its engine keeps failing"
         for headers in (
             {"Host": "evil.example"},
