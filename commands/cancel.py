@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import discord
@@ -14,6 +15,8 @@ from commands.house import House
 from commands.presses import hearing
 from gen.errors import NotFound
 from gen.job import Job, State
+
+log = logging.getLogger(__name__)
 
 
 def add(tree: app_commands.CommandTree[Any], house: House) -> None:
@@ -55,13 +58,24 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
 async def stop(house: House, interaction: discord.Interaction[Any], job_id: str) -> Job:
     """Cancels the job for its owner, or for a moderator of the server it was asked for in. Raises Refused."""
     job = await house.studio.find(job_id)
-    return await house.studio.cancel(job.id, user=interaction.user.id, any_owner=moderates(interaction, job))
+    user = interaction.user
+    moderator = user.id != job.asker.user and await moderates(interaction.client, user, job)
+    return await house.studio.cancel(job.id, user=user.id, any_owner=moderator)
 
 
-def moderates(interaction: discord.Interaction[Any], job: Job) -> bool:
-    """Whether the person may manage messages where the job's clip goes."""
-    here = bool(job.asker.guild) and job.asker.guild == interaction.guild_id
-    return here and interaction.permissions.manage_messages
+async def moderates(client: discord.Client, person: discord.abc.User | None, job: Job) -> bool:
+    """Whether the person may manage messages in the channel where the job's clip goes, wherever they ask."""
+    if not isinstance(person, discord.Member) or person.guild.id != job.asker.guild:
+        return False
+    try:
+        channel = person.guild.get_channel_or_thread(job.asker.channel)
+        if channel is None:  # a thread that was archived is not told of at the start
+            fetched = await client.fetch_channel(job.asker.channel)
+            channel = fetched if isinstance(fetched, discord.abc.GuildChannel | discord.Thread) else None
+        return channel is not None and channel.permissions_for(person).manage_messages
+    except discord.DiscordException as error:
+        log.info("channel %s does not say who moderates it: %s", job.asker.channel, error)
+        return False
 
 
 def mine(house: House, interaction: discord.Interaction[Any]) -> list[Job]:

@@ -15,7 +15,7 @@ from commands.making import NOBODY
 from commands.presses import hearing
 from commands.reactions import Event, tell
 from gen.errors import Failed, NotAllowed, Refused
-from gen.job import Job, State
+from gen.job import Job
 
 #: Bytes that a file may have in direct messages.
 MOST = 10 * 2**20
@@ -37,7 +37,7 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
 
 async def reacted(house: House, client: discord.Client, event: Event, job: Job) -> None:
     """Sends the clip to whoever reacted; in direct messages it is there already."""
-    if job.state is not State.POSTED or event.guild_id is None:
+    if job.clip is None or event.guild_id is None:
         return
     locale = job.asker.locale  # a reaction does not say who speaks what; the clip's card was read
     nonce = f"dm-{event.message_id ^ event.user_id}"  # one for each clip and person

@@ -10,7 +10,7 @@ import discord
 
 from commands import buttons
 from commands.echoes import BRIEF
-from commands.errors import UNHEARD
+from commands.errors import UNHEARD, sentence
 from commands.house import House
 from commands.making import NOBODY
 from gen.errors import NotFound
@@ -38,11 +38,17 @@ async def reacted(house: House, client: discord.Client, acts: Mapping[str, Act],
         return
     if house.echoes.heard((event.user_id, event.message_id, emoji, event.event_type), BRIEF):
         return
+    locale = "en-US"  # until it is known whose clip it is about
     try:
         if job := await behind(house, client, event):
+            locale = job.asker.locale
             await act(house, client, event, job)
     except UNHEARD as error:
         log.warning("reaction %s on message %s came to nothing: %s", emoji, event.message_id, error)
+    except Exception as error:  # a bug ends that reaction, and is said as that of a command is
+        log.warning("reaction %s on message %s: %r", emoji, event.message_id, error)
+        with suppress(*UNHEARD):
+            await tell(client, event, sentence(locale, error))
 
 
 async def behind(house: House, client: discord.Client, event: Event) -> Job | None:

@@ -46,7 +46,9 @@ async def delete(house: House, interaction: discord.Interaction[Any], about: str
     Refused."""
     await interaction.response.defer()
     job = await house.studio.find(about)
-    if interaction.user.id != job.asker.user and interaction.guild_id and not moderates(interaction, job):
+    person, client = interaction.user, interaction.client
+    stranger = person.id != job.asker.user and interaction.guild_id is not None
+    if stranger and not await moderates(client, person, job):
         raise NotAllowed("That clip is someone else's; only they or a moderator can delete it.")
     await interaction.delete_original_response()
 
@@ -67,7 +69,8 @@ async def again(house: House, client: discord.Client, event: Event, parent: Job)
 
 async def drop(house: House, client: discord.Client, event: Event, job: Job) -> None:
     """Cancels by the ticket, deletes what has ended. A stranger's cross is an opinion, and left alone."""
-    if event.user_id != job.asker.user and event.guild_id and not _moderator(client, event, job):
+    stranger = event.user_id != job.asker.user and event.guild_id is not None
+    if stranger and not await moderates(client, event.member, job):
         return
     if job.state not in (State.WAITING, State.RUNNING):
         channel = client.get_partial_messageable(event.channel_id)
@@ -77,14 +80,6 @@ async def drop(house: House, client: discord.Client, event: Event, job: Job) -> 
         await house.studio.cancel(job.id, user=event.user_id, any_owner=True)
     except NotFound:
         log.info("job %s is gone", job.id)
-
-
-def _moderator(client: discord.Client, event: Event, job: Job) -> bool:
-    guild = client.get_guild(event.guild_id) if event.guild_id else None
-    channel = guild.get_channel_or_thread(event.channel_id) if guild else None
-    if channel is None or event.member is None or job.asker.guild != event.guild_id:
-        return False
-    return channel.permissions_for(event.member).manage_messages
 
 
 async def _reply(

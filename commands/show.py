@@ -16,7 +16,7 @@ from commands.making import NOBODY
 from commands.presses import hearing
 from commands.reactions import shown
 from gen.errors import NotAllowed, NotFound
-from gen.job import ENDED, Job
+from gen.job import Job
 
 #: Clips that are looked through for suggestions.
 RECENT = 25
@@ -64,8 +64,8 @@ async def answer(house: House, interaction: discord.Interaction[Any], clip: str,
     """The clip once more, or its facts while there is none. Raises NotFound, NotAllowed."""
     job = await house.studio.find(clip)
     await _may_see(house, interaction, job)
-    # What failed with a clip could not be delivered: here is where its owner gets it.
-    there = job.state in ENDED and job.clip is not None and house.studio.shelf.clip(job.clip) is not None
+    # What has a clip and was not posted could not be delivered: here is where its owner gets it.
+    there = job.clip is not None and house.studio.shelf.clip(job.clip) is not None
     secret = job.asker.private and interaction.guild_id is not None
     await begin(interaction, private=private or secret or not there)
     path = await house.studio.file(job, interaction.filesize_limit) if there else None

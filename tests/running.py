@@ -108,7 +108,8 @@ async def running(
         try:
             await bot.start()
             yield place, bot
-            await bot.stop()
+            code = await bot.stop()
+            assert code == 0, f"The bot ended with {code}."
             bot.verify()
         except BaseException as error:
             error.add_note("What the bot logged, at last:\n" + bot.words[-4000:])
