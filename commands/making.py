@@ -133,6 +133,8 @@ async def _submit(
 ) -> Job:
     """A few people's files at a time: they are looked at one by one, and would fill the memory meanwhile."""
     async with house.desk.counter if files else nullcontext():
+        if files:  # others of theirs may have taken the last seat while this one waited for its turn
+            house.studio.queue.can_take(asker.user, asker.guild, asker.tier)
         return await house.studio.submit(task, text, options, await _fetch(house, files), asker)
 
 

@@ -158,6 +158,32 @@ async def test_a_crowd_s_pictures_are_fetched_a_few_at_a_time(stage: Stage) -> N
     await stage.place.until(lambda: all("seed" in "".join(scene.texts()) for scene in scenes), 30)
 
 
+@seen
+async def test_pictures_for_which_there_is_no_seat_are_not_fetched(stage: Stage) -> None:
+    other, scene = await stage.scene(), await stage.scene()
+    await other.ask("for ever", model="endless")
+    held = asyncio.Event()
+
+    async def hold() -> None:
+        await held.wait()
+
+    fetches = stage.place.faults.add("GET", "*ephemeral-attachments*", hold, times=1000)
+    image = ("a.png", picture(seed=3))
+    ask = {"image": image, "seconds": 1}
+    deeds = [await scene.person.slash(scene.channel, "img2vid", ask) for _ in range(HANDS + 6)]
+    await stage.place.until(lambda: fetches.hits == HANDS, 30)
+    await stage.place.do(lambda world: held.set())
+
+    def refused() -> int:
+        return sum("clips waiting" in one["content"] for deed in deeds for one in deed.followups)
+
+    await stage.place.until(lambda: refused() == HANDS + 6 - 5, 30)  # five may wait
+    assert fetches.hits == HANDS
+    stage.place.faults.clear()
+    await other.person.slash(other.channel, "cancel")
+    await scene.until_text("seed")
+
+
 # --- attachments from hostile places
 
 
