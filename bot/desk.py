@@ -11,6 +11,7 @@ import discord
 
 from bot.preflight import demand
 from bot.settings import CDN_HOSTS, Role, Settings
+from gen.darkroom import shown
 from gen.errors import BadRequest, NotAllowed
 from gen.job import Asker
 from gen.studio import Upload
@@ -70,14 +71,14 @@ class Desk:
         if attachment.size > most:
             raise _large(name, most)
         if not self._trusted(attachment.url):
-            raise BadRequest("{name} is not an attachment of Discord's.", name=_short(name))
+            raise BadRequest("{name} is not an attachment of Discord's.", name=shown(name))
         try:
             async with asyncio.timeout(self.patience):
                 return Upload(name, await self._read(attachment.url, name, most))
         except TimeoutError as error:
-            raise BadRequest("{name} took too long to load; send it again.", name=_short(name)) from error
+            raise BadRequest("{name} took too long to load; send it again.", name=shown(name)) from error
         except aiohttp.ClientError as error:
-            raise BadRequest("{name} could not be loaded; send it again.", name=_short(name)) from error
+            raise BadRequest("{name} could not be loaded; send it again.", name=shown(name)) from error
 
     def _by_command(self, interaction: discord.Interaction) -> Asker:
         guild, channel = interaction.guild_id, interaction.channel
@@ -128,15 +129,15 @@ class Desk:
     async def _read(self, url: str, name: str, most: int) -> bytes:
         async with self.session.get(url, allow_redirects=False) as response:
             if response.status in (403, 404):
-                raise BadRequest("{name} has expired; send it again.", name=_short(name))
+                raise BadRequest("{name} has expired; send it again.", name=shown(name))
             if response.status != 200:
-                raise BadRequest("{name} could not be loaded; send it again.", name=_short(name))
+                raise BadRequest("{name} could not be loaded; send it again.", name=shown(name))
             data = bytearray()
             async for piece in response.content.iter_chunked(2**16):
                 data += piece
                 if len(data) > most:
                     raise BadRequest(
-                        "{name} is larger than {most} MiB.", name=_short(name), most=most // 2**20
+                        "{name} is larger than {most} MiB.", name=shown(name), most=most // 2**20
                     )
         return bytes(data)
 
@@ -149,10 +150,4 @@ def _language(interaction: discord.Interaction) -> str:
 
 
 def _large(name: str, most: int) -> BadRequest:
-    return BadRequest("{name} is larger than {most} MiB.", name=_short(name), most=most // 2**20)
-
-
-def _short(name: str) -> str:
-    """A file's name, fit to be shown."""
-    plain = "".join(letter for letter in name if letter.isprintable() and letter not in "`*_~|<>@")
-    return plain if len(plain) <= 60 else plain[:40] + "…" + plain[-15:]
+    return BadRequest("{name} is larger than {most} MiB.", name=shown(name), most=most // 2**20)

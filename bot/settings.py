@@ -218,10 +218,6 @@ def _check(settings: Settings, file: str) -> None:
             )
 
 
-def _tiers(tables: Mapping[str, Any], where: str) -> dict[str, Role]:
-    return {name: _read(Role, table, f"{where}.{name}") for name, table in tables.items()}
-
-
 def _discord(environ: Mapping[str, str]) -> Discord:
     given = {key: environ.get(f"ZOETROPE_DISCORD_{key.upper()}", "") for key in ("api", "gateway", "cdn")}
     for key, address in given.items():
