@@ -20,7 +20,7 @@ from gen.courier import Courier
 from gen.darkroom import Darkroom
 from gen.host import Host
 from gen.job import Asker, Clip, Job, Request, State, Task
-from gen.ports import Engine, Progress, Step
+from gen.ports import Engine, Posted, Progress, Step
 from gen.prompt import Ask
 from gen.queue import Queue, Tier
 from gen.recipe import Recipe
@@ -64,10 +64,10 @@ class Channel:
         if job.state in (State.POSTED, State.FAILED):
             self.ended.put_nowait(job)
 
-    async def post(self, job: Job) -> int:
+    async def post(self, job: Job) -> Posted:
         """Takes the clip."""
         self.posts += 1
-        return self.posts
+        return Posted(self.posts, job.asker.channel)
 
 
 @asynccontextmanager

@@ -240,7 +240,7 @@ class Board:
         if ticket.reacted or job.message is None or ticket.tries >= REACTIONS:
             return
         try:
-            await self.post.react(job.asker.channel, job.message, REROLL)
+            await self.post.react(job.channel, job.message, REROLL)
         except (discord.Forbidden, discord.NotFound) as error:
             log.info("job %s: its clip takes no reaction: %s", job.id, error)  # the button is there
         ticket.reacted = True

@@ -18,7 +18,7 @@ from bot.post import Post
 from commands import replies
 from gen.errors import EngineDied, EngineError, Undeliverable, Unreachable
 from gen.job import Clip, Job, State
-from gen.ports import Darkroom, Step
+from gen.ports import Darkroom, Posted, Step
 from gen.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -64,8 +64,8 @@ class Delivery:
             self._fresh.discard(job.id)
         self.board.show(job, step)
 
-    async def post(self, job: Job) -> int:
-        """The id of the clip's message, looked for before it is sent unless it cannot be there yet.
+    async def post(self, job: Job) -> Posted:
+        """Where the clip's message is, looked for before it is sent unless it cannot be there yet.
 
         Its reaction is the board's to add: a busy channel may take seconds for that, and the clip is there.
         Raises Undeliverable, or Unreachable when no other try can help.
@@ -79,10 +79,10 @@ class Delivery:
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             raise Undeliverable("Discord did not take the clip: {fault}.", fault=_fault(error)) from error
 
-    async def _anywhere(self, job: Job, looked_for: bool) -> int:
+    async def _anywhere(self, job: Job, looked_for: bool) -> Posted:
         """Posts into the job's channel or, where that is gone or closed, to its owner."""
         try:
-            return await self._into(job, looked_for)
+            return Posted(await self._into(job, looked_for), job.asker.channel)
         except discord.HTTPException as error:
             if error.code not in CLOSED:
                 raise
@@ -94,7 +94,7 @@ class Delivery:
         found = await self._post.clip(job) if looked_for else None
         return found or (await self._send(job, self._post.channel(job.asker.channel))).id
 
-    async def _to_owner(self, job: Job) -> int:
+    async def _to_owner(self, job: Job) -> Posted:
         """One try by direct message."""
         try:
             if job.asker.private:
@@ -108,7 +108,7 @@ class Delivery:
             ) from closed
         with suppress(discord.HTTPException, aiohttp.ClientError):  # the button is there all the same
             await self._post.react(channel.id, message, replies.REROLL)
-        return message
+        return Posted(message, channel.id)
 
     async def _send(self, job: Job, channel: discord.PartialMessageable) -> discord.Message:
         """The clip's message; a clip that is too large is made smaller, more than once if need be."""

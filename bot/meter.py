@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gen.errors import Undeliverable
 from gen.job import ENDED, Job, State
-from gen.ports import Delivery, Step
+from gen.ports import Delivery, Posted, Step
 
 #: Upper bounds of the buckets, in seconds.
 WAITS = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
@@ -78,7 +78,7 @@ class Meter:
             self.ended[recipe, job.state.value] += 1
         self.delivery.show(job, step)
 
-    async def post(self, job: Job) -> int:
+    async def post(self, job: Job) -> Posted:
         """Counts what Discord did not take."""
         try:
             return await self.delivery.post(job)

@@ -93,9 +93,10 @@ async def _unpost(house: House, client: discord.Client, user: int) -> None:
     while page := await house.studio.history(user, limit=MANY, before=last):
         last = page[-1]
         for job in page:
-            channel = client.get_partial_messageable(job.asker.channel)
-            for message in filter(None, (job.message, job.ticket)):
+            for channel, message in ((job.channel, job.message), (job.asker.channel, job.ticket)):
+                if message is None:
+                    continue
                 try:
-                    await channel.get_partial_message(message).delete()
+                    await client.get_partial_messageable(channel).get_partial_message(message).delete()
                 except UNHEARD as error:
                     log.info("message %s stays: %s", message, error)

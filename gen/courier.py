@@ -71,7 +71,7 @@ class Courier:
         """The job POSTED or FAILED; the job itself when another try may work."""
         try:
             async with self.hands:
-                message = await self.delivery.post(job)
+                there = await self.delivery.post(job)
         except Unreachable as error:
             log.warning("job %s cannot be delivered: %s", job.id, error)
             return job.failed(error, self.now())
@@ -81,4 +81,4 @@ class Courier:
         except Exception:  # a bug in delivery keeps the clip, and the courier goes on
             log.exception("job %s met a bug on its way", job.id)
             return job
-        return job.posted(message, self.now())
+        return job.posted(there.message, self.now(), there.channel)

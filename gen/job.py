@@ -74,6 +74,7 @@ class Clip:
     size: int  # bytes
     took: float  # seconds from the engine's start to the file
     note: str = ""  # what was stepped down to make it, in words
+    channel: int | None = None  # its owner's direct messages, when it is there for want of the asked channel
 
     @property
     def seconds(self) -> float:
@@ -169,6 +170,11 @@ class Job:
     clip: Clip | None = None
     failure: Failure | None = None
 
+    @property
+    def channel(self) -> int:
+        """Where its message is."""
+        return (self.clip and self.clip.channel) or self.asker.channel
+
     def running(self, now: float) -> Job:
         """An engine takes it up."""
         return self._to(State.RUNNING, started=now, attempts=self.attempts + 1)
@@ -181,9 +187,11 @@ class Job:
         """The clip is on disk."""
         return self._to(State.MADE, clip=clip)
 
-    def posted(self, message: int, now: float) -> Job:
-        """The clip is in the channel."""
-        return self._to(State.POSTED, message=message, ended=now)
+    def posted(self, message: int, now: float, channel: int | None = None) -> Job:
+        """The clip is in its channel, or in another one where that was closed."""
+        elsewhere = channel if channel != self.asker.channel else None
+        clip = replace(self.clip, channel=elsewhere) if self.clip else None
+        return self._to(State.POSTED, message=message, ended=now, clip=clip)
 
     def failed(self, error: ZoetropeError, now: float) -> Job:
         """It ends without a clip, and says why."""

@@ -142,6 +142,14 @@ class Ledger(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Posted:
+    """Where a clip is, as ids."""
+
+    message: int
+    channel: int
+
+
 class Delivery(Protocol):
     """Shows jobs to people."""
 
@@ -149,8 +157,8 @@ class Delivery(Protocol):
         """Shows where `job` stands, soon: calls are merged and paced, and return at once."""
         ...
 
-    async def post(self, job: Job) -> int:
-        """Posts the clip of a MADE job and returns its message's id, once, whatever died before.
+    async def post(self, job: Job) -> Posted:
+        """Posts the clip of a MADE job and returns where it is, once, whatever died before.
 
         Raises Undeliverable.
         """

@@ -167,8 +167,9 @@ def link(job: Job) -> str | None:
     message = job.message or job.ticket
     if message is None:
         return None
-    guild = "@me" if job.asker.private or not job.asker.guild else job.asker.guild
-    return f"https://discord.com/channels/{guild}/{job.asker.channel}/{message}"
+    elsewhere = job.channel != job.asker.channel  # its owner's direct messages
+    guild = "@me" if elsewhere or job.asker.private or not job.asker.guild else job.asker.guild
+    return f"https://discord.com/channels/{guild}/{job.channel}/{message}"
 
 
 def refused(error: ZoetropeError, locale: str) -> str:

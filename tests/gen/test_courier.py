@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from commands.replies import link
 from db.ledger import Ledger
 from gen.courier import WAITS, Courier
 from gen.errors import EngineError, Undeliverable, Unreachable
 from gen.job import Asker, Clip, Job, Request, State, Task
-from gen.ports import Step
+from gen.ports import Posted, Step
 
 REQUEST = Request(
     recipe="testcard", task=Task.TEXT, prompt="a cat", seed=1, width=64, height=64, frames=8, fps=8
@@ -30,6 +31,7 @@ class Channel:
     """A delivery into a list; `acts` are its bad days, the first first."""
 
     acts: list[Any] = field(default_factory=list)
+    place: int = 2  # the channel that takes the clips
     posted: list[str] = field(default_factory=list)
     shown: list[State] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
@@ -41,7 +43,7 @@ class Channel:
         self.shown.append(job.state)
         self.heard.put_nowait(job.state)
 
-    async def post(self, job: Job) -> int:
+    async def post(self, job: Job) -> Posted:
         act = self.acts.pop(0) if self.acts else None
         if isinstance(act, Exception):
             raise act
@@ -54,7 +56,7 @@ class Channel:
         finally:
             self.under_way -= 1
         self.posted.append(job.id)
-        return 100 + len(self.posted)
+        return Posted(100 + len(self.posted), self.place)
 
 
 @pytest_asyncio.fixture
@@ -171,3 +173,14 @@ async def test_shutdown_in_the_middle_leaves_the_clip_to_the_next_start(ledger: 
 def test_it_does_not_give_up_within_a_day() -> None:
     assert sum(WAITS) > 24 * 3600
     assert list(WAITS) == sorted(WAITS)
+
+
+async def test_a_clip_that_went_elsewhere_is_found_there(ledger: Ledger) -> None:
+    one, channel = courier(ledger)
+    channel.place = 77
+    await one.deliver(await made(ledger))
+    found = await ledger.find("one")
+    assert found is not None
+    assert found.channel == 77
+    assert found.asker.channel == 2
+    assert link(found) == f"https://discord.com/channels/@me/77/{found.message}"

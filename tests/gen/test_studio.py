@@ -22,7 +22,7 @@ from gen.courier import Courier
 from gen.darkroom import Darkroom
 from gen.errors import BadRequest, LaneFull, NotAllowed, NotFound
 from gen.job import Asker, Clip, Job, Picture, Request, State, Task
-from gen.ports import Progress, Step
+from gen.ports import Posted, Progress, Step
 from gen.queue import Queue, Tier
 from gen.recipe import shipped
 from gen.shelf import Shelf
@@ -83,9 +83,9 @@ class Channel:
         if job.state not in (State.WAITING, State.RUNNING):
             self.ended.put_nowait(job)
 
-    async def post(self, job: Job) -> int:
+    async def post(self, job: Job) -> Posted:
         self.posted.append(job)
-        return 500 + len(self.posted)
+        return Posted(500 + len(self.posted), job.asker.channel)
 
 
 class House:
