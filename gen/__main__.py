@@ -63,6 +63,9 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         if options.recipes:
             print(listing(shelf.recipes))
             return 0
+        if options.fetch:
+            print(asyncio.run(_fetch(shelf, options.fetch, _data(environ), environ)))
+            return 0
         return asyncio.run(_run(options, shelf, environ))
     except ZoetropeError as error:
         print(error, file=sys.stderr)
@@ -85,8 +88,25 @@ def listing(recipes: Mapping[str, Recipe]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def _data(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("ZOETROPE_DATA") or ROOT / "data")
+
+
+async def _fetch(shelf: Shelf, name: str, data: Path, environ: Mapping[str, str]) -> str:
+    """Brings a recipe's weights into the cache; what came of it. Raises BadRequest, EngineError."""
+    if name not in shelf.recipes:
+        raise BadRequest("There is no recipe {name}; see --recipes.", name=name)
+    bar = Bar(sys.stderr)
+    async with Host(shelf.recipes, data, cache=data / "weights", environ=environ) as host:
+        try:
+            size = await host.fetch(name, bar.show)
+        finally:
+            bar.clear()
+    return f"{name}: {size / 2**20:.1f} MiB were fetched" if size else f"{name}: all weights are here"
+
+
 async def _run(options: argparse.Namespace, shelf: Shelf, environ: Mapping[str, str]) -> int:
-    data = Path(environ.get("ZOETROPE_DATA") or ROOT / "data")
+    data = _data(environ)
     task, files = _task(options)
     given = {"seed": options.seed, "model": options.recipe}
     ask = parse(" ".join(options.prompt)).over(given)
@@ -188,6 +208,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=float, help="MiB that the file may have")
     parser.add_argument("--explain", action="store_true", help="print the request as JSON and make nothing")
     parser.add_argument("--recipes", action="store_true", help="list the recipes and what each needs")
+    parser.add_argument("--fetch", metavar="NAME", help="fetch a recipe's weights ahead and make nothing")
     parser.add_argument("--config", type=Path, default=ROOT / "config.toml", help="the settings file")
     parser.add_argument("--verbose", action="store_true", help="print the engine's log")
     return parser

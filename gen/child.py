@@ -1,6 +1,7 @@
 """The engine's own process, spoken to in JSON lines: it makes clips, or reads people's files.
 
     in    {"id", "do": "make", "request", "recipe", "file", "limit"}     only started with mode "engine"
+          {"id", "do": "fetch", "recipe"}                                only started with mode "engine"
           {"id", "do": "describe"}                                       only started with mode "engine"
           {"id", "do": "picture", "file", "name"}                        only started with mode "media"
           {"id", "do": "fit", "source", "file", "limit"}                 only started with mode "media"
@@ -137,6 +138,11 @@ class Engine:
         took = round(time.monotonic() - began, 3)
         return Clip(file=command["file"], took=took, **asdict(film)).to_dict()
 
+    def fetch(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """How many bytes of a recipe's weights were brought here. Raises EngineError, Cancelled."""
+        report = Report(self.wire, command["id"], self.data / "previews", "fetch")
+        return {"size": self._fetch(command["recipe"]["weights"], report.step("fetching"))}
+
     def describe(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """What there is to make clips with; no model is loaded. Memory in GiB. Raises EngineError."""
         found: dict[str, Any] = {"h264": encode.can(), "torch": "", "kind": "cpu", "name": "the processor"}
@@ -201,6 +207,8 @@ class Engine:
         if self._warm and self._warm[0] == recipe:
             return self._warm[1]
         self._free()
+        if recipe["weights"]:
+            self._fetch(recipe["weights"], report.step("fetching"))
         step = report.step("loading")
         step(0, 1, None)
         module = importlib.import_module(f"gen.models.{_family(recipe['family'])}")
@@ -208,6 +216,15 @@ class Engine:
         self._warm = (dict(recipe), model)
         step(1, 1, None)
         return model
+
+    def _fetch(self, named: Mapping[str, Any], step: OnStep) -> int:
+        """Brings weights here ahead of loading, so that a long download is seen to go on, in MiB; how many
+        bytes were missing. Raises EngineError, Cancelled."""
+        weights = importlib.import_module("gen.models.weights")  # families without any need none of it
+        if pieces := weights.wanted(named, self.cache):
+            step(0, sum(piece.size for piece in pieces) >> 20, None)
+            weights.fetch(pieces, self.cache, lambda done, total: step(done >> 20, total >> 20, None))
+        return sum(piece.size for piece in pieces)
 
     def _device(self) -> str:
         """The device's name in torch's words; a family without torch runs on the processor."""
@@ -293,7 +310,7 @@ def main(settings: Mapping[str, Any]) -> None:
         does = {"picture": room.picture, "fit": room.fit}
     else:
         engine = Engine(wire, data, Path(settings["cache"]), settings["device"])
-        does = {"make": engine.make, "describe": engine.describe}
+        does = {"make": engine.make, "fetch": engine.fetch, "describe": engine.describe}
     wire.say("ready", pid=os.getpid())
     while True:
         command = wire.next()

@@ -231,7 +231,9 @@ class Host:
                 id=number, do="make", request=request.to_dict(), recipe=asdict(recipe), file=file, limit=limit
             )
             try:
-                return await self._made(child, number, recipe.name, progress)
+                value = await self._heard(child, number, recipe.name, progress)
+                self._warm = recipe.name
+                return Clip.from_dict(value)
             except asyncio.CancelledError:
                 await self._stop(child, number, self._grace(recipe.name))
                 (self.data / "clips" / file).unlink(missing_ok=True)
@@ -240,6 +242,18 @@ class Host:
                 (self.data / "previews" / file).with_suffix(".jpg").unlink(missing_ok=True)
                 if self.idle:
                     self._rest = asyncio.create_task(self._sleep(), name="the engine's rest")
+
+    async def fetch(self, name: str, progress: Progress) -> int:
+        """How many bytes of that recipe's weights were missing, and now are here. Raises EngineError."""
+        async with self._turn:
+            child, number = await self._ready(), next(self._numbers)
+            child.tell(id=number, do="fetch", recipe=asdict(self.recipes[name]))
+            try:
+                value = await self._heard(child, number, name, progress)
+            except asyncio.CancelledError:  # what is half here is taken up again
+                await child.kill()
+                raise
+        return int(value["size"])
 
     async def describe(self) -> Device:
         """What there is to make clips with; no model is loaded. Raises EngineError."""
@@ -276,8 +290,8 @@ class Host:
             )
         return self._child
 
-    async def _made(self, child: Child, number: int, recipe: str, progress: Progress) -> Clip:
-        """Hears the child out until its clip is there."""
+    async def _heard(self, child: Child, number: int, recipe: str, progress: Progress) -> dict[str, Any]:
+        """Hears the child out; what it was told to do came to that."""
         loop = asyncio.get_running_loop()
         stage, longest, last, between = "starting", 0.0, loop.time(), False
         while True:
@@ -297,9 +311,10 @@ class Host:
                     between = stage == "making" and 0 < message["done"] < message["total"]
                     progress(Step(stage, message["done"], message["total"], message["preview"]))
                 case "done":
-                    self._usual[recipe] = max(longest, self._usual.get(recipe, 0.0))
-                    self._warm = recipe
-                    return Clip.from_dict(message["value"])
+                    if longest:
+                        self._usual[recipe] = max(longest, self._usual.get(recipe, 0.0))
+                    value: dict[str, Any] = message["value"]
+                    return value
                 case "error":
                     fault = Failure(**message["failure"]).error()
                     if isinstance(fault, EngineDied):

@@ -19,7 +19,12 @@ import torch
 from safetensors.torch import save
 
 from gen.errors import EngineError
+from gen.host import Host
+from gen.job import Task
 from gen.models import weights
+from gen.ports import Step
+from gen.recipe import Recipe
+from tests.gen.conftest import asked
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 GOOD = save({"a": torch.ones(3)})
@@ -233,3 +238,57 @@ def test_pickles(tmp_path: Path) -> None:
         weights.check(pickle)
     (pickle.parent / "weights.safetensors").write_bytes(GOOD)  # beside what is loaded instead, it is let lie
     weights.check(tmp_path)
+
+
+def engine(hub: str, folder: Path, **named: Any) -> Host:
+    """A host of one recipe with weights, which its family does not look at."""
+    recipe = Recipe(
+        name="heavy", task=Task.TEXT, family="testcard", about="", sizes={"3:2": (96, 64)}, weights=named
+    )
+    environ = {**os.environ, "HF_ENDPOINT": hub, "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HOME": str(folder)}
+    return Host({"heavy": recipe}, folder, cache=folder / "weights", environ=environ)
+
+
+async def test_the_engine_fetches_before_it_loads_and_says_so(hub: str, tmp_path: Path) -> None:
+    stages: list[str] = []
+
+    def heard(step: Step) -> None:
+        if stages[-1:] != [step.stage]:
+            stages.append(step.stage)
+
+    async with engine(hub, tmp_path, base="someone/base") as host:
+        await host.make(asked("heavy"), heard, limit=10**7)
+    assert stages == ["fetching", "loading", "making", "encoding"]
+    assert weights.wanted({}, tmp_path / "weights") == []
+    stages.clear()
+    async with engine("http://127.0.0.1:9", tmp_path, base="someone/base") as host:
+        await host.make(asked("heavy"), heard, limit=10**7)  # they are here
+    assert stages == ["loading", "making", "encoding"]
+    async with engine(hub, tmp_path, base="someone/nothing") as host:
+        with pytest.raises(EngineError, match="There is no someone/nothing on the hub"):
+            await host.make(asked("heavy"), heard, limit=10**7)
+
+
+def test_by_the_command_line(hub: str, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[recipe.heavy]\ntask = "text"\nfamily = "testcard"\nabout = "x"\nsizes = { "1:1" = [64, 64] }\n'
+        'weights.base = "someone/base"\n',
+        "utf-8",
+    )
+    environ = {
+        **os.environ, "HF_ENDPOINT": hub, "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HOME": str(tmp_path),
+        "ZOETROPE_DATA": str(tmp_path / "data"),
+    }  # fmt: skip
+
+    def fetch(name: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "gen", "--config", str(config), "--fetch", name],
+            cwd=weights.ROOT, env=environ, capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    assert fetch("heavy") == (0, "heavy: 0.0 MiB were fetched\n")
+    assert list((tmp_path / "data" / "weights").rglob("diffusion_pytorch_model.safetensors"))
+    assert fetch("heavy") == (0, "heavy: all weights are here\n")
+    assert fetch("light") == (1, "There is no recipe light; see --recipes.\n")
