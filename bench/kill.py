@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,11 @@ from playground.server import Playground
 ROOT = Path(__file__).parents[1]
 CHANNEL = "/channels/*/messages"
 MESSAGE = "/channels/*/messages/*"
+
+#: What the bot logs of an engine that was killed.
+ENGINE_DIED = "ended with -9"
+#: Seconds without a request or a word after which the channel is counted.
+QUIET = 1.0
 
 #: A test card that is quick, but slow enough to be caught in the middle.
 QUICK = """
@@ -142,6 +149,11 @@ class Victim:
             error.add_note((self.data / "bot.log").read_text("utf-8", "replace")[-2000:])
             raise
 
+    @property
+    def words(self) -> str:
+        """All it logged."""
+        return (self.data / "bot.log").read_text("utf-8", "replace")
+
     def kill(self) -> bool:
         """`kill -9`; True, so that a fault that calls it cuts the connection."""
         if self.process and self.process.returncode is None:
@@ -192,13 +204,29 @@ async def _run(point: Point, data: Path, config: Path, tally: Tally) -> list[str
         killed = False
         try:
             killed = await _die(point, place, victim)
-            tally.kills += killed
             await place.until(lambda: _settled(place, point), 60)
+            await _quiet(place, victim)
         except AssertionError:
             tally.lost += 1
             return [f"lost: {_seen(place)}", *([] if killed else ["nobody died"])]
+        if point.where.startswith("engine"):  # its own death is survived without a start; the log has it
+            killed = ENGINE_DIED in victim.words
+        tally.kills += killed
         faults = [] if killed else ["nobody died"]
         return faults + _judge(point, place, victim, tally)
+
+
+async def _quiet(place: Playground, victim: Victim) -> None:
+    """Waits until nothing has been said or asked for a while: what is done twice may come late."""
+    last, since = None, time.monotonic()
+    for _ in range(200):
+        now = (len(place.journal.requests("*")), len(victim.words), len(_shown(place)))
+        if now != last:
+            last, since = now, time.monotonic()
+        elif time.monotonic() - since >= QUIET:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("it never came to rest")
 
 
 @asynccontextmanager
@@ -233,7 +261,7 @@ async def _die(point: Point, place: Playground, victim: Victim) -> bool:
             place.faults.add(method, path, victim.kill, when="before", skip=point.skip + 1)
     await _ask(place, point.life)
     if point.where.startswith("engine"):
-        return True  # the engine's own death is survived without a start
+        return False  # not yet
     died = await victim.dead(25)
     place.faults.clear()
     if died:
@@ -276,14 +304,27 @@ def _judge(point: Point, place: Playground, victim: Victim, tally: Tally) -> lis
     if twice:
         tally.twice += 1
         faults.append(f"twice: {twice}")
-    files = len(list((victim.data / "clips").glob("*.mp4"))) if (victim.data / "clips").exists() else 0
-    made = point.where in ("write:made:after", "write:posted:before", "write:posted:after") or (
-        point.where == f"POST {CHANNEL}" and point.life == "animate"
-    )
-    if made and files > _promised(point):
+    files = len(list((victim.data / "clips").glob("*.mp4")))
+    # A file that was written just before the death is not known, and its clip is made once more.
+    most = _promised(point) + (point.where == "write:made:before")
+    attempts = _attempts(victim.data)
+    if files > most or max(attempts, default=0) > (1 if _after_made(point) else 2):
         tally.made_again += 1
-        faults.append(f"made again: {files} files")
+        faults.append(f"made again: {files} files, attempts {attempts}")
     return faults
+
+
+def _after_made(point: Point) -> bool:
+    """Whether the clip's making is over, and written, when death comes."""
+    posts = point.where == f"POST {CHANNEL}" and (point.life == "animate" or point.skip == 1)
+    ends = point.where.startswith(("PUT", "DELETE", "write:made:after", "write:posted", "write:unticket"))
+    return posts or (ends and point.life in ("animate", "reroll"))
+
+
+def _attempts(data: Path) -> list[int]:
+    """How often an engine took up each job, as the ledger has it."""
+    with closing(sqlite3.connect(f"file:{data / 'zoetrope.db'}?mode=ro", uri=True)) as ledger:
+        return [row[0] for row in ledger.execute("SELECT attempts FROM jobs ORDER BY created")]
 
 
 def _shown(place: Playground) -> list[Any]:
