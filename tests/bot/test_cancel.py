@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from playground import places
+from playground.permissions import Can
 from tests.bot.conftest import Scene, Stage
 from tests.running import picture
 
@@ -103,6 +105,22 @@ async def test_a_stranger_s_cross_is_an_opinion_a_moderator_s_an_order(stage: St
     await stage.place.until(lambda: any("someone else's" in one["content"] for one in deed.followups))
     assert not any("Cancelled" in text for text in scene.texts())
     await stage.place.person("Mod").react(int(ticket["id"]), "❌")
+    await scene.until_text("Cancelled")
+
+
+async def test_who_moderates_elsewhere_only_cannot_cancel_here(stage: Stage) -> None:
+    scene, other = await stage.scene(), await stage.scene()
+    ticket = await _endless(scene)
+    rows = [child["custom_id"] for row in ticket["components"] for child in row["components"]]
+    clip = rows[0].split(":")[1]
+    world, host = stage.place.world, other.person
+    user, there = world.users[host.id], world.channels[other.channel]
+    await stage.place.do(places.allow, there, user, Can.MANAGE_MESSAGES)
+    refused = await host.slash(other.channel, "cancel", {"clip": clip})
+    assert "someone else's" in (await refused.message())["content"]
+    await stage.place.do(places.allow, world.channels[scene.channel], user, Can.MANAGE_MESSAGES)
+    done = await host.slash(other.channel, "cancel", {"clip": clip})
+    assert "cancelled" in (await done.message())["content"]
     await scene.until_text("Cancelled")
 
 
