@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import math
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -22,6 +24,8 @@ GATEWAY = "wss://gateway.discord.gg/"
 CDN = "https://cdn.discordapp.com"
 #: Hosts of Discord's own that hand out attachments.
 CDN_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -188,15 +192,42 @@ def _tables(path: Path) -> dict[str, Any]:
         raise Misconfigured("{file} cannot be read: {fault}.", file=path.name, fault=str(error)) from error
 
 
+def above(value: float) -> bool:
+    """Above 0 and finite; TOML has words for numbers that are neither."""
+    return 0 < value < math.inf
+
+
+def from_nought(value: float) -> bool:
+    """0 or above, and finite."""
+    return 0 <= value < math.inf
+
+
+#: What a setting must be so that the bot can work with it.
+LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("gateway.silence", above, "above 0"),
+    ("queue.per_guild", from_nought, "0 (no cap) or above"),
+    ("engine.device", lambda name: bool(DEVICE.fullmatch(name)), '"auto", "cuda", "cuda:1", "mps" or "cpu"'),
+    ("engine.patience", above, "above 0"),
+    ("engine.stall", above, "above 0"),
+    ("engine.idle", from_nought, "0 (never) or above"),
+    ("files.upload", above, "above 0"),
+    ("files.room", from_nought, "0 or above"),
+    ("files.days", from_nought, "0 (all are kept) or above"),
+    ("files.clips", from_nought, "0 (no bound) or above"),
+    ("log.level", LEVELS.__contains__, '"DEBUG", "INFO", "WARNING" or "ERROR"'),
+    ("log.format", ("text", "json").__contains__, '"text" or "json"'),
+    ("health.port", lambda port: 0 <= port < 65536, "from 0 (off) to 65535"),
+)
+
+
 def _check(settings: Settings, file: str) -> None:
-    if settings.log.format not in ("text", "json"):
-        raise Misconfigured(
-            '{file}: log.format is “{value}”; it must be "text" or "json".',
-            file=file,
-            value=settings.log.format,
-        )
-    if not 0 <= settings.health.port < 65536:
-        raise Misconfigured("{file}: health.port must be from 0 (off) to 65535.", file=file)
+    for key, works, wanted in LIMITS:
+        table, name = key.split(".")
+        if not works(value := getattr(getattr(settings, table), name)):
+            raise Misconfigured(
+                "{file}: {key} is {value}; it must be {wanted}.",
+                file=file, key=key, value=f"“{value}”" if isinstance(value, str) else value, wanted=wanted,
+            )  # fmt: skip
     for task, name in settings.defaults().items():
         recipe = settings.recipe.get(name)
         if recipe is None or recipe.task != task or not recipe.on:
@@ -205,17 +236,15 @@ def _check(settings: Settings, file: str) -> None:
                 "{file}: default.{task} is “{name}”; there are {fitting}.",
                 file=file, task=task, name=name, fitting=fitting or "none",
             )  # fmt: skip
-    if settings.gateway.silence <= 0:
-        raise Misconfigured("{file}: gateway.silence must be above 0.", file=file)
-    if settings.files.days < 0 or settings.files.clips < 0:
-        raise Misconfigured("{file}: files.days and files.clips must be 0 or above.", file=file)
     if not all(any(sign.isalnum() for sign in words) for words in settings.words.refuse):
         raise Misconfigured("{file}: words.refuse has a pattern without a letter.", file=file)
     for name, role in settings.tier.items():
-        if role.waiting < 1 or role.rate < 1 or role.period <= 0 or role.weight <= 0:
-            raise Misconfigured(
-                "{file}: tier.{name}: waiting, rate, period and weight must be above 0.", file=file, name=name
-            )
+        for key in ("waiting", "rate", "period", "weight"):
+            if not above(value := getattr(role, key)):
+                raise Misconfigured(
+                    "{file}: tier.{name}.{key} is {value}; it must be above 0.",
+                    file=file, name=name, key=key, value=value,
+                )  # fmt: skip
 
 
 def _discord(environ: Mapping[str, str]) -> Discord:

@@ -1,5 +1,6 @@
 """The settings file is the reference: complete, commented, equal to the defaults; faults are named."""
 
+import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -107,3 +108,50 @@ def test_addresses_come_together() -> None:
         settings.load(SHIPPED, {"ZOETROPE_DISCORD_API": "http://127.0.0.1:1/api"})
     given = {f"ZOETROPE_DISCORD_{key}": f"http://127.0.0.1:1/{key}" for key in ("API", "GATEWAY", "CDN")}
     assert not settings.load(SHIPPED, given).discord.real
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wanted"),
+    [
+        ("gateway.silence", "0", "above 0"),
+        ("queue.per_guild", "-1", "0 (no cap) or above"),
+        ("engine.device", '"gpu"', '"auto", "cuda", "cuda:1", "mps" or "cpu"'),
+        ("engine.patience", "0", "above 0"),
+        ("engine.patience", "nan", "above 0"),
+        ("engine.patience", "inf", "above 0"),
+        ("engine.stall", "-1.5", "above 0"),
+        ("engine.idle", "-1", "0 (never) or above"),
+        ("files.upload", "0", "above 0"),
+        ("files.room", "-1", "0 or above"),
+        ("files.days", "-1", "0 (all are kept) or above"),
+        ("files.clips", "-1", "0 (no bound) or above"),
+        ("log.level", '"LOUD"', '"DEBUG", "INFO", "WARNING" or "ERROR"'),
+        ("log.format", '"xml"', '"text" or "json"'),
+        ("health.port", "65536", "from 0 (off) to 65535"),
+        ("tier.everyone.waiting", "0", "above 0"),
+        ("tier.everyone.rate", "-1", "above 0"),
+        ("tier.everyone.period", "0", "above 0"),
+        ("tier.everyone.weight", "inf", "above 0"),
+    ],
+)
+def test_what_cannot_work_is_refused(tmp_path: Path, key: str, value: str, wanted: str) -> None:
+    *table, name = key.split(".")
+    head, tail = SHIPPED.read_text("utf-8").split(f"\n[{'.'.join(table)}]")
+    line = re.compile(rf"^{name} = [^ \n]+", re.MULTILINE)
+    assert line.search(tail)
+    path = tmp_path / "config.toml"
+    path.write_text(f"{head}\n[{'.'.join(table)}]{line.sub(f'{name} = {value}', tail, count=1)}", "utf-8")
+    with pytest.raises(Misconfigured) as caught:
+        settings.load(path, {})
+    shown = f"“{value[1:-1]}”" if value[0] == '"' else value
+    assert re.fullmatch(
+        rf"config\.toml: {re.escape(key)} is {re.escape(shown)}(\.0)?; it must be {re.escape(wanted)}\.",
+        str(caught.value),
+    )
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "mps", "cuda", "cuda:1"])
+def test_every_device_that_torch_names_is_taken(tmp_path: Path, device: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(SHIPPED.read_text("utf-8").replace('device = "auto"', f'device = "{device}"'), "utf-8")
+    assert settings.load(path, {}).engine.device == device
