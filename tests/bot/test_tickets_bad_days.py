@@ -17,7 +17,7 @@ from commands import replies
 from db.ledger import Ledger
 from gen.job import Job, State
 from tests.bot.test_board import JOB, Line
-from tests.running import ROOT, running
+from tests.running import ROOT, clips, running
 
 MODELS = recipe("slow", step_seconds=0.2) + recipe("hungry", oom_at=2)
 
@@ -142,3 +142,26 @@ async def test_a_death_at_the_private_door_leaves_no_moment_behind(tmp_path: Pat
         await place.until(lambda: any("step" in text or "ready" in text for text in said()), 30)
         assert [int(one["id"]) for one in await ada.history(door)] == before
         await place.until(lambda: len(said()) == 1 and "One moment" not in said()[0], 30)
+
+
+async def test_a_clip_that_waited_in_a_busy_channel_is_found_after_a_death(tmp_path: Path) -> None:
+    async with running(tmp_path, settings(tmp_path)) as (place, bot):
+        ada, channel = place.person("Ada"), place.channel("clips")
+        place.world.nonce_lives = 0.0  # Discord remembers nonces for minutes, a job may wait for hours
+        await ada.slash(channel, "animate", {"prompt": "long awaited", "model": "slow", "seconds": 2.0})
+
+        def die() -> bool:
+            assert bot.process
+            bot.process.kill()
+            return True
+
+        place.faults.add("POST", f"/channels/{channel}/messages", die, when="after")
+        for number in range(600):
+            await ada.say(channel, f"talk {number}")
+        assert bot.process
+        assert bot.process.returncode is None
+        await bot.process.wait()
+        place.faults.clear()
+        await bot.start()
+        await place.until(lambda: bool(place.journal.requests("*/reactions/*", "PUT")), 30)
+        assert len(clips(place, channel)) == 1
