@@ -38,7 +38,8 @@ class Darkroom(Protocol):
         ...
 
     async def fit(self, clip: Clip, limit: int) -> Clip:
-        """The same clip in at most `limit` bytes, as a new file. Raises EngineError."""
+        """The same clip in at most `limit` bytes, as a new file. Raises EngineError; Undeliverable when another
+        try may do it."""
         ...
 
 
