@@ -38,8 +38,10 @@ class Darkroom(Protocol):
         ...
 
     async def fit(self, clip: Clip, limit: int) -> Clip:
-        """The same clip in at most `limit` bytes, as a new file. Raises EngineError; Undeliverable when another
-        try may do it."""
+        """The same clip in at most `limit` bytes, as a new file.
+
+        Raises EngineError, or Undeliverable when another try may do it.
+        """
         ...
 
 
