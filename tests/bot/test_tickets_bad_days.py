@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,9 @@ from bot.post import Post
 from commands import replies
 from db.ledger import Ledger
 from gen.job import Job, State
+from playground.server import Playground
 from tests.bot.test_board import JOB, Line
-from tests.running import ROOT, clips, running
+from tests.running import ROOT, Bot, clips, running
 
 MODELS = recipe("slow", step_seconds=0.2) + recipe("hungry", oom_at=2)
 
@@ -165,3 +168,25 @@ async def test_a_clip_that_waited_in_a_busy_channel_is_found_after_a_death(tmp_p
         await bot.start()
         await place.until(lambda: bool(place.journal.requests("*/reactions/*", "PUT")), 30)
         assert len(clips(place, channel)) == 1
+
+
+async def test_a_bug_behind_a_reaction_is_logged_and_said(tmp_path: Path) -> None:
+    async with Playground(tmp_path / "discord") as place:
+        bot = Bot(place, tmp_path / "bot", settings(tmp_path))
+        try:
+            await bot.start()
+            ada, channel = place.person("Ada"), place.channel("clips")
+            await ada.slash(channel, "animate", {"prompt": "a star", "model": "slow"})
+            await place.until(lambda: bool(place.journal.requests("*/reactions/*", "PUT")), 30)
+            with closing(sqlite3.connect(tmp_path / "bot" / "zoetrope.db")) as ledger:
+                ledger.execute("UPDATE jobs SET request = '{}'")  # as no version of the program writes it
+                ledger.commit()
+            await ada.react(int(clips(place, channel)[0]["id"]), "🔁")
+            door = await ada.direct()
+            await place.until(lambda: bool(place.world.last(door, ada.id, 5)), 20)
+            assert "Something broke inside the bot" in place.world.last(door, ada.id, 5)[0]["content"]
+            assert "Traceback" in bot.words
+            assert await bot.stop() == 0
+        finally:
+            if bot.process and bot.process.returncode is None:
+                await bot.kill()
