@@ -292,7 +292,8 @@ def _settled(place: Playground, point: Point) -> bool:
 
 def _promised(point: Point) -> int:
     """How many clips there are to be in the end; a job that was not accepted was not promised."""
-    accepted = point.where not in ("POST /interactions/*/callback", "write:add:before")
+    first = point.skip == 0  # a later answer is to a press: the job is there
+    accepted = not (first and point.where in ("POST /interactions/*/callback", "write:add:before"))
     return (1 if point.life == "reroll" else 0) + accepted
 
 
