@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 #: Pillow's readers that people's files may reach. TIFF, PSD, EPS and the others stay out: large old parsers.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+ANIMATED = ("PNG", "WEBP", "GIF")  # those that may move
 BYTES = 25 * 2**20  # of a file
 PIXELS = 50_000_000  # of a picture, before it is decoded
 SIDE = 16_384  # pixels of a picture's longer side, before it is decoded
@@ -46,9 +47,12 @@ _TURNS = {
 def keep(data: bytes, name: str, folder: Path) -> Picture:
     """Decodes `data` and writes it as PNG into `folder`; `name` is what its sender reads. Raises BadRequest.
 
-    The file's own name is the digest of its pixels, so the same picture is kept once.
+    The file's own name is the digest of its pixels, so the same picture is kept once. An animation is not
+    taken: of many pictures, nobody has said which one is meant.
     """
     pixels = decode(data, name)
+    if _moves(data):
+        raise BadRequest("{name} is an animation; send one picture of it.", name=name)
     height, width = pixels.shape[:2]
     digest = hashlib.sha256(b"%dx%d " % (width, height) + pixels.tobytes()).hexdigest()[:32]
     file = folder / f"{digest}.png"
@@ -82,6 +86,12 @@ def decode(data: bytes, name: str) -> Pixels:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # … and warns from here on, as of much that is odd but readable
         return _pixels(data, name)
+
+
+def _moves(data: bytes) -> bool:
+    """Whether it is an animation; a JPEG with a second view in it is none."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        return image.format in ANIMATED and getattr(image, "n_frames", 1) > 1
 
 
 def _pixels(data: bytes, name: str) -> Pixels:

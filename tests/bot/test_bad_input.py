@@ -47,12 +47,21 @@ async def said(place: Playground, deed: Deed) -> dict[str, Any]:
     return answers()[-1]
 
 
+def animation() -> bytes:
+    """A GIF that moves."""
+    frames = [Image.open(io.BytesIO(picture(seed=seed))).convert("P") for seed in (1, 2, 3)]
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=100)
+    return file.getvalue()
+
+
 BAD = {
     "words.png": (text(), "words.png"),
     "cut.png": (picture()[:900], "cut.png"),
     "empty.png": (b"", "empty.png"),
     "bomb.png": (huge(60000), "bomb.png"),
     "large.png": (huge(20000), "large.png"),
+    "moves.gif": (animation(), "moves.gif is an animation; send one picture of it."),
     "paper.png": (b"%PDF-1.7\n" + text(), "paper.png"),
     "film.mp4": (b"\x00\x00\x00 ftypisom" + text(), "film.mp4"),
 }
