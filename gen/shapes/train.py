@@ -102,7 +102,9 @@ def do_image(shop: Workshop) -> None:
 def do_motion(shop: Workshop) -> None:
     """Image layers and motion modules on clips."""
     image = UNet2DConditionModel.from_pretrained(shop.folder / "image")
-    made, motion = unet.split(unet.fit_motion(shop.plan("motion"), shop.source(), image))
+    adopted = shop.folder / "motion_adopted"
+    start = MotionAdapter.from_pretrained(adopted) if adopted.exists() else unet.new_motion()
+    made, motion = unet.split(unet.fit_motion(shop.plan("motion"), shop.source(), image, start))
     keep(shop, "motion", motion)
     keep(shop, "unet", made)
 
@@ -175,6 +177,18 @@ def export(folder: Path, weights: Path) -> None:
         place.write_bytes(file.read_bytes())
 
 
+def adopt(folder: Path, weights: Path) -> None:
+    """Takes the repository's weights as the start of further training, where no checkpoint is at hand."""
+    base = StableDiffusionPipeline.from_pretrained(weights / "base", torch_dtype=torch.float32)
+    base.tokenizer.save_pretrained(folder / "tokenizer")
+    base.text_encoder.save_pretrained(folder / "text_encoder")
+    base.unet.save_pretrained(folder / "image")
+    base.vae.save_pretrained(folder / "vae")
+    MotionAdapter.from_pretrained(weights / "motion", torch_dtype=torch.float32).save_pretrained(
+        folder / "motion_adopted"
+    )
+
+
 def work(rank: int, workers: int, meeting: str, stage: str, shop: Workshop) -> None:
     """One worker's share of a stage."""
     torch.set_num_threads(1 if workers > 1 else max(1, torch.get_num_threads()))
@@ -187,7 +201,7 @@ def work(rank: int, workers: int, meeting: str, stage: str, shop: Workshop) -> N
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the stages that the arguments name and that are not done."""
     parser = argparse.ArgumentParser(prog="gen.shapes.train", description=__doc__)
-    parser.add_argument("--stage", choices=(*STAGES, "all", "export"), default="all")
+    parser.add_argument("--stage", choices=(*STAGES, "all", "export", "adopt"), default="all")
     parser.add_argument("--steps", type=int, help="instead of the usual number")
     parser.add_argument(
         "--minutes", "--budget-minutes", type=float, default=1e9, help="for all that is still to do"
@@ -203,6 +217,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="where the result goes")
     asked = parser.parse_args(arguments)
+    if asked.stage == "adopt":
+        adopt(asked.folder, asked.weights)
+        return
     if asked.further and asked.stage == "all":
         parser.error("--further wants a --stage")
     ready = {stage: (asked.folder / proof).exists() for stage, (_, proof) in STAGES.items()}

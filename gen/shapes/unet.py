@@ -212,10 +212,12 @@ class Thinned:
         return *bank.batch(clips, rng), bank.frames or []
 
 
-def fit_motion(plan: Plan, source: Source, image: UNet2DConditionModel, batch: int = 16) -> UNetMotionModel:
+def fit_motion(
+    plan: Plan, source: Source, image: UNet2DConditionModel, motion: MotionAdapter, batch: int = 16
+) -> UNetMotionModel:
     """Trains motion modules and image layers together on clips: one to four frames of the sixteen, at
     the end all."""
-    model = UNetMotionModel.from_unet2d(image, new_motion()).to(plan.device).requires_grad_(True)
+    model = UNetMotionModel.from_unet2d(image, motion).to(plan.device).requires_grad_(True)
     alphas = new_scheduler().alphas_cumprod.to(plan.device)
     optimizer = Muon(model.named_parameters(), rate=0.008, adam_rate=1e-3, outer=("conv_in", "conv_out"))
     thinned = Thinned(source, batch, camera=0.15)
