@@ -95,8 +95,8 @@ def gather(network: nn.Module) -> None:
     """Gives every worker the mean of all workers' gradients."""
     if not group.is_initialized():
         return
-    owners = [parameter for parameter in network.parameters() if parameter.grad is not None]
-    flat = torch.cat([p.grad.flatten() for p in owners if p.grad is not None])
+    owners = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in owners])
     group.all_reduce(flat)
     flat /= group.get_world_size()
     for parameter, mean in zip(owners, torch.split(flat, [p.numel() for p in owners]), strict=True):
