@@ -50,13 +50,13 @@ class Deed(AtHome):
         return shape.message(self.world, message, self.interaction.user_id)
 
     @at_home
-    async def settled(self, timeout: float = 10.0) -> "Deed":
+    async def settled(self, timeout: float = 40.0) -> "Deed":
         """Waits until it is answered or failed."""
         await self.world.until(lambda: self.state != "pending", timeout)
         return self
 
     @at_home
-    async def message(self, timeout: float = 10.0) -> Json:
+    async def message(self, timeout: float = 40.0) -> Json:
         """Waits for the answer's message to say something (thinking over), and gives it.
 
         AssertionError when the interaction failed.
@@ -85,6 +85,6 @@ class Ear(AtHome):
         return [event["d"] for event in self.events if event["t"] == name]
 
     @at_home
-    async def heard(self, name: str, timeout: float = 10.0) -> Json:
+    async def heard(self, name: str, timeout: float = 40.0) -> Json:
         """The first event of this name, waited for if need be."""
         return (await self.world.until(lambda: self.named(name), timeout))[0]

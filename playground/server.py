@@ -249,7 +249,7 @@ class Playground(AtHome):
         return call()
 
     @at_home
-    async def until(self, predicate: Callable[[], T], timeout: float = 10.0) -> T:
+    async def until(self, predicate: Callable[[], T], timeout: float = 40.0) -> T:
         """Waits until `predicate()` is true, and gives what it gave; woken by every change, never by a clock.
 
         `predicate` runs in the playground's thread: it looks at the world, the journal, the sessions.
@@ -259,7 +259,7 @@ class Playground(AtHome):
         except TimeoutError:
             raise AssertionError(f"Not within {timeout} s.\n{self.tail()}") from None
 
-    async def ready(self, sessions: int = 1, timeout: float = 15.0) -> None:
+    async def ready(self, sessions: int = 1, timeout: float = 40.0) -> None:
         """Waits until that many sessions of the bot are connected."""
         await self.until(
             lambda: sum(one.line is not None for one in self.socket.sessions.values()) >= sessions, timeout

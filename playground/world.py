@@ -138,7 +138,7 @@ class World:
             if not future.done():
                 future.set_result(None)
 
-    async def until(self, predicate: Callable[[], T], timeout: float = 10.0) -> T:
+    async def until(self, predicate: Callable[[], T], timeout: float = 40.0) -> T:
         """Waits until `predicate` gives something true, and gives that; looks again at every change.
 
         On the world's loop only. TimeoutError after `timeout` seconds.

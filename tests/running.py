@@ -60,7 +60,7 @@ class Bot:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bot", cwd=ROOT, env=environ, stdout=log, stderr=log
             )
-        connected = asyncio.create_task(self.place.until(lambda: self._connected(known), 30))
+        connected = asyncio.create_task(self.place.until(lambda: self._connected(known)))
         ended = asyncio.create_task(self.process.wait())
         await asyncio.wait({connected, ended}, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
@@ -91,7 +91,7 @@ class Bot:
         assert self.process
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), 20)
+        return await asyncio.wait_for(self.process.wait(), 40)
 
     def verify(self) -> None:
         """No exception was swallowed."""

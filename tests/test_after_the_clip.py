@@ -23,7 +23,7 @@ def last(page: Page) -> Locator:
 
 async def private(page: Page, words: str) -> None:
     """Waits for an answer that only this person sees."""
-    await expect(last(page)).to_contain_text(words, timeout=20_000)
+    await expect(last(page)).to_contain_text(words)
     await expect(last(page)).to_contain_text("Only you can see this")
 
 
@@ -59,11 +59,11 @@ async def test_a_clip_is_remixed_explained_kept_and_found_again(tmp_path: Path) 
     async with opened(program.address) as page:
         await expect(page.get_by_text("online")).to_be_visible(timeout=20_000)
         await type_command(page, "animate", prompt="a red star over the sea -motion 2 -seed 7")
-        await expect(videos(page)).to_have_count(1, timeout=40_000)
+        await expect(videos(page)).to_have_count(1)
         await remix(page, "a blue star over the sea -fps 99")
         await private(page, "You typed:")
         await remix(page, "a blue star over the sea -seed 7")
-        await expect(videos(page)).to_have_count(2, timeout=40_000)
+        await expect(videos(page)).to_have_count(2)
         await plays(videos(page).nth(1))
         await expect(messages(page).nth(1)).to_contain_text("from clip")
 
@@ -99,7 +99,7 @@ async def test_a_picture_in_a_message_is_set_in_motion_in_japanese(tmp_path: Pat
         await keep_shot(page, "japanese-form")
         await page.locator("dialog textarea").fill("波の音 -camera zoom in -seconds 1")
         await page.locator("dialog button[type=submit]").click()
-        await expect(videos(page)).to_have_count(1, timeout=40_000)
+        await expect(videos(page)).to_have_count(1)
         await expect(messages(page).last.get_by_role("button", name="作り変える")).to_be_visible()
         for command in ("help", "models", "info"):
             await type_command(page, command)

@@ -75,6 +75,7 @@ class Program:
 async def opened(address: str) -> AsyncIterator[Page]:
     """The page in a browser; an error on it fails the test."""
     errors: list[str] = []
+    expect.set_options(timeout=40_000)  # a busy machine is no fault of the program
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = await browser.new_page(viewport={"width": 1180, "height": 1080})
@@ -82,6 +83,7 @@ async def opened(address: str) -> AsyncIterator[Page]:
         page.on("pageerror", lambda error: errors.append(str(error)))
         await page.goto(address)
         await expect(page.locator("body")).to_have_attribute("data-state", "ready")
+        await expect(page.get_by_text("online")).to_be_visible()
         yield page
         await browser.close()
     assert errors == []
@@ -127,11 +129,11 @@ async def test_three_commands_three_clips_and_a_reroll_in_the_browser(tmp_path: 
     await program.start()
     async with opened(program.address) as page:
         await type_command(page, "img2vid", image=first)
-        await expect(videos(page)).to_have_count(1, timeout=40_000)
+        await expect(videos(page)).to_have_count(1)
         await type_command(page, "interp", first=first, last=last)
-        await expect(videos(page)).to_have_count(2, timeout=40_000)
+        await expect(videos(page)).to_have_count(2)
         await type_command(page, "animate", prompt="a red star over the sea")
-        await expect(videos(page)).to_have_count(3, timeout=40_000)
+        await expect(videos(page)).to_have_count(3)
         for number in range(3):
             await plays(videos(page).nth(number))
         SHOTS.mkdir(parents=True, exist_ok=True)
@@ -140,7 +142,7 @@ async def test_three_commands_three_clips_and_a_reroll_in_the_browser(tmp_path: 
         newest = messages(page).last
         await newest.hover()
         await newest.locator('.toolbar [data-emoji="🔁"]').click()
-        await expect(videos(page)).to_have_count(4, timeout=40_000)
+        await expect(videos(page)).to_have_count(4)
         await plays(videos(page).nth(3))
     await program.stop(signal.SIGKILL)
 
@@ -148,7 +150,7 @@ async def test_three_commands_three_clips_and_a_reroll_in_the_browser(tmp_path: 
     async with opened(program.address) as page:
         await expect(videos(page)).to_have_count(4)
         await messages(page).first.get_by_role("button", name="Reroll").click()
-        await expect(videos(page)).to_have_count(5, timeout=40_000)
+        await expect(videos(page)).to_have_count(5)
         await page.screenshot(path=SHOTS / "after-a-kill.png")
     await program.stop()
     assert "Traceback" not in "\n".join(program.lines)

@@ -43,7 +43,7 @@ async def said(place: Playground, deed: Deed) -> dict[str, Any]:
     def answers() -> list[dict[str, Any]]:
         return [one for one in (deed.original, *deed.followups) if one and not one["flags"] & 128]
 
-    await place.until(lambda: bool(answers()), 10)
+    await place.until(lambda: bool(answers()))
     return answers()[-1]
 
 

@@ -117,7 +117,7 @@ async def test_a_ticket_that_cannot_fill_its_place_is_sent_as_a_message(stage: S
     stage.place.expect(50027, "/webhooks/*")
     stage.place.faults.add("PATCH", "/webhooks/*/messages/@original", "slow", seconds=0.3)
     await scene.ask("too late for the place", model="slow")
-    await stage.place.until(lambda: len(scene.clips()) == 1, 30)
+    await stage.place.until(lambda: len(scene.clips()) == 1)
     assert any(one.code == 50027 for one in stage.place.journal.requests("/webhooks/*"))
     stage.place.world.token_lives = usual
     stage.place.faults.clear()

@@ -91,7 +91,7 @@ async def test_cancelled_clips_cost_no_quota(stage: Stage) -> None:
         )
     await scene.ask("made at last")
     await _cancel(first, blocker, "button")
-    await stage.place.until(lambda: len(scene.clips()) == 1, 30)
+    await stage.place.until(lambda: len(scene.clips()) == 1)
 
 
 async def test_a_stranger_s_cross_is_an_opinion_a_moderator_s_an_order(stage: Stage) -> None:
@@ -132,4 +132,4 @@ async def test_the_picture_of_a_cancelled_clip_is_still_there_for_another_try(st
     await _cancel(scene, await deed.message(), "command")
     await _cancel(first, blocker, "command")
     await scene.person.slash(scene.channel, "img2vid", {"image": image, "seconds": 1})
-    await stage.place.until(lambda: len(scene.clips()) == 1, 30)
+    await stage.place.until(lambda: len(scene.clips()) == 1)

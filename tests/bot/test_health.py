@@ -59,7 +59,7 @@ async def test_health_and_figures_are_true_through_a_day(tmp_path: Path) -> None
                 (200, "ok"),
                 (503, "not connected yet"),
             )
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while "ready as" not in bot.words:  # noqa: ASYNC110 - a line of a file sets no event of ours
                 await asyncio.sleep(0.05)
         async with web.get(f"{url}/healthz") as answer:

@@ -80,9 +80,9 @@ async def test_a_missing_reaction_is_a_note_once_and_no_refusal(stage: Stage) ->
     await place.until(lambda: bool(first.followups))
     [note] = first.followups
     assert note["flags"] & 64 and "a moderator can give me Add Reactions" in note["content"]
-    await place.until(lambda: len(scene.clips()) == len(scene.texts()) == 1, 30)
+    await place.until(lambda: len(scene.clips()) == len(scene.texts()) == 1)
     second = await scene.ask()
-    await place.until(lambda: len(scene.clips()) == len(scene.texts()) == 2, 30)
+    await place.until(lambda: len(scene.clips()) == len(scene.texts()) == 2)
     assert second.followups == []
 
 

@@ -60,7 +60,7 @@ async def test_the_token_is_in_no_log_no_file_and_no_child(tmp_path: Path) -> No
             assert not any(token in _environ(child) for child in children)
         place.expect(401)
         await place.socket.revoke()
-        assert bot.process and await asyncio.wait_for(bot.process.wait(), 20) == 78
+        assert bot.process and await asyncio.wait_for(bot.process.wait(), 40) == 78
         assert "DEBUG" in bot.words
         with_token = [path.name for path in _files(bot.data) if token.encode() in path.read_bytes()]
         assert with_token == []
@@ -152,10 +152,10 @@ async def test_a_crowd_s_pictures_are_fetched_a_few_at_a_time(stage: Stage) -> N
     image = ("a.png", picture(seed=3))
     for scene in scenes:
         await scene.person.slash(scene.channel, "img2vid", {"image": image, "seconds": 1})
-    await stage.place.until(lambda: fetches.hits == 20, 30)
+    await stage.place.until(lambda: fetches.hits == 20)
     assert most == HANDS
     stage.place.faults.clear()
-    await stage.place.until(lambda: all("seed" in "".join(scene.texts()) for scene in scenes), 30)
+    await stage.place.until(lambda: all("seed" in "".join(scene.texts()) for scene in scenes))
 
 
 @seen
@@ -171,13 +171,13 @@ async def test_pictures_for_which_there_is_no_seat_are_not_fetched(stage: Stage)
     image = ("a.png", picture(seed=3))
     ask = {"image": image, "seconds": 1}
     deeds = [await scene.person.slash(scene.channel, "img2vid", ask) for _ in range(HANDS + 6)]
-    await stage.place.until(lambda: fetches.hits == HANDS, 30)
+    await stage.place.until(lambda: fetches.hits == HANDS)
     await stage.place.do(lambda world: held.set())
 
     def refused() -> int:
         return sum("clips waiting" in one["content"] for deed in deeds for one in deed.followups)
 
-    await stage.place.until(lambda: refused() == HANDS + 6 - 5, 30)  # five may wait
+    await stage.place.until(lambda: refused() == HANDS + 6 - 5)  # five may wait
     assert fetches.hits == HANDS
     stage.place.faults.clear()
     await other.person.slash(other.channel, "cancel")

@@ -49,7 +49,7 @@ async def test_a_bug_in_a_ticket_ends_that_ticket_and_no_other(
         # What cannot be drawn, and what meets a client that was never connected: a bug in a request.
         board.adopt([replace(JOB, id="odd"), replace(JOB, id="lost", asker=replace(JOB.asker, channel=3))])
         serving = asyncio.create_task(board.serve())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while set(board.tickets) != {"good"} and not serving.done():  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.01)
         assert not serving.done()
@@ -109,7 +109,7 @@ async def test_a_failure_is_said_though_its_ticket_was_deleted_and_goes_with_the
 
         await place.until(lambda: len(about()) == 1)
         await place.person("Mod").delete(int(about()[0]["id"]))
-        await place.until(lambda: any("memory" in one["content"] for one in about()), 30)
+        await place.until(lambda: any("memory" in one["content"] for one in about()))
         assert len(about()) == 1
 
         await ada.slash(channel, "privacy delete")
@@ -144,9 +144,9 @@ async def test_a_death_at_the_private_door_leaves_no_moment_behind(tmp_path: Pat
         before = [int(one["id"]) for one in await ada.history(door)]
         assert len(before) == 1  # the knock
         await bot.start()
-        await place.until(lambda: any("step" in text or "ready" in text for text in said()), 30)
+        await place.until(lambda: any("step" in text or "ready" in text for text in said()))
         assert [int(one["id"]) for one in await ada.history(door)] == before
-        await place.until(lambda: len(said()) == 1 and "One moment" not in said()[0], 30)
+        await place.until(lambda: len(said()) == 1 and "One moment" not in said()[0])
 
 
 async def test_a_clip_that_waited_in_a_busy_channel_is_found_after_a_death(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ async def test_a_clip_that_waited_in_a_busy_channel_is_found_after_a_death(tmp_p
         await bot.process.wait()
         place.faults.clear()
         await bot.start()
-        await place.until(lambda: bool(place.journal.requests("*/reactions/*", "PUT")), 30)
+        await place.until(lambda: bool(place.journal.requests("*/reactions/*", "PUT")))
         assert len(clips(place, channel)) == 1
 
 
@@ -179,13 +179,13 @@ async def test_a_bug_behind_a_reaction_is_logged_and_said(tmp_path: Path) -> Non
             await bot.start()
             ada, channel = place.person("Ada"), place.channel("clips")
             await ada.slash(channel, "animate", {"prompt": "a star", "model": "slow"})
-            await place.until(lambda: bool(place.journal.requests("*/reactions/*", "PUT")), 30)
+            await place.until(lambda: bool(place.journal.requests("*/reactions/*", "PUT")))
             with closing(sqlite3.connect(tmp_path / "bot" / "zoetrope.db")) as ledger:
                 ledger.execute("UPDATE jobs SET request = '{}'")  # as no version of the program writes it
                 ledger.commit()
             await ada.react(int(clips(place, channel)[0]["id"]), "🔁")
             door = await ada.direct()
-            await place.until(lambda: bool(place.world.last(door, ada.id, 5)), 20)
+            await place.until(lambda: bool(place.world.last(door, ada.id, 5)))
             assert "Something broke inside the bot" in place.world.last(door, ada.id, 5)[0]["content"]
             assert "Traceback" in bot.words
             assert await bot.stop() == 0

@@ -158,7 +158,7 @@ async def test_a_clip_comes_by_direct_message_with_seed_and_id(place: Playground
     await pressed(kay, letter, "delete")  # someone else's clip, but their own copy
     await place.until(lambda: len(shown(place, direct, kay)) == 1)
     await pressed(kay, shown(place, direct, kay)[0], "reroll")
-    await place.until(lambda: clips_of(place, direct, kay, "a paper boat") == 1, 20)
+    await place.until(lambda: clips_of(place, direct, kay, "a paper boat") == 1)
 
     leo = await newcomer(place, "Leo")
     await leo.close_direct()
@@ -200,7 +200,7 @@ async def test_a_history_is_searched_and_paged_and_tells_the_family(place: Playg
     first = await made(place, channel, ned, "pine 0")
     job = button(first, "info").split(":")[1]
     await pressed(ned, first, "reroll")
-    await place.until(lambda: clips_of(place, channel, ned, "pine 0") == 2, 20)
+    await place.until(lambda: clips_of(place, channel, ned, "pine 0") == 2)
     for number in range(1, 6):
         await ned.slash(channel, "animate", {"prompt": f"Pine {number}", "seconds": 0.5})
     await until_clip(place, channel, ned, "Pine 5")
@@ -326,7 +326,7 @@ async def test_what_is_kept_about_me_is_sent_and_erased(
     asked = await deed.message()
     assert asked["flags"] & PRIVATE
     await sam.press(int(asked["id"]), f"forget:{sam.id}")
-    await place.until(lambda: deed.original and "are erased" in deed.original["content"], 20)
+    await place.until(lambda: deed.original and "are erased" in deed.original["content"])
     assert clip(place, channel, sam, "a private wish") is None
     assert not (house[1].data / name).exists()
     assert (await history(sam, channel)).startswith("You have no clips yet")

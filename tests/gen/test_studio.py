@@ -113,7 +113,7 @@ class House:
         return await self.studio.submit(Task.TEXT, text, options, [], asker)
 
     async def next_end(self) -> Job:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             return await self.channel.ended.get()
 
     @contextlib.asynccontextmanager

@@ -329,7 +329,7 @@ async def test_it_serves_one_after_the_other(ledger: Ledger) -> None:
     for name in ("one", "two", "three"):
         it.queue.put(await it.job(name))
     serving = asyncio.create_task(it.worker.serve())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         ends = [await it.worker.ended.get() for _ in range(3)]
     assert [(end.id, end.state) for end in ends] == [
         ("one", State.MADE), ("two", State.FAILED), ("three", State.MADE),
@@ -346,7 +346,7 @@ async def test_what_failed_or_was_cancelled_does_not_count_against_the_limit(led
     serving = asyncio.create_task(it.worker.serve())
     for name in ("failed", "cancelled", "made", "throttled"):
         it.queue.put(await it.job(name))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         assert (await it.worker.ended.get()).state is State.FAILED
         if len(it.engine.asked) < 2:
             it.engine.begun.clear()

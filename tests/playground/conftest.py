@@ -48,7 +48,7 @@ class Bot(discord.AutoShardedClient):
 
     async def until(self, predicate: Callable[[], object]) -> None:
         """Waits until it is true; looks again at every event."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while not predicate():
                 self._heard_more.clear()
                 await self._heard_more.wait()
@@ -98,7 +98,7 @@ async def start(place: Playground, bot: Bot) -> AsyncIterator[Start]:
         bot.connected = asyncio.create_task(bot.connect(), name="bot")
         tasks.append(bot.connected)
         waiting = asyncio.create_task(bot.wait_until_ready())
-        await asyncio.wait({waiting, tasks[0]}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({waiting, tasks[0]}, timeout=40, return_when=asyncio.FIRST_COMPLETED)
         if tasks[0].done():
             waiting.cancel()
             tasks[0].result()

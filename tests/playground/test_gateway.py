@@ -23,7 +23,7 @@ class Bare:
         await self.ws.send_str(json.dumps({"op": op, "d": data}))
 
     async def hear(self):
-        message = await self.ws.receive(timeout=5)
+        message = await self.ws.receive(timeout=40)
         if message.type is aiohttp.WSMsgType.BINARY:
             return json.loads(self.unpack.decompress(message.data))
         if message.type is aiohttp.WSMsgType.TEXT:

@@ -42,7 +42,7 @@ def patch() -> Any:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    expect.set_options(timeout=15_000)  # a busy machine is no fault of the page
+    expect.set_options(timeout=40_000)  # a busy machine is no fault of the page
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
@@ -108,7 +108,7 @@ async def reader(browser: Browser, place: Playground, bot: Counterpart) -> Async
     bot.heard.clear()
     channel = await place.do(places.add_channel, place.guild, f"room-{next(NUMBERS)}")
     context = await browser.new_context(viewport={"width": 1100, "height": 760})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(40_000)
     reader = Reader(await context.new_page(), place, channel.id)
     yield await reader.open()
     await context.close()
@@ -120,7 +120,7 @@ NUMBERS = itertools.count(1)
 
 async def heard(bot: Counterpart, what: str) -> Any:
     """The first thing of this kind that the bot hears."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while True:
             for each in bot.heard:
                 if each[0] == what:

@@ -28,7 +28,7 @@ class Program:
 
     async def line(self, words):
         """Reads on until a line holds these words."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while True:
                 text = (await self.process.stdout.readline()).decode()
                 assert text, "".join(self.lines)
@@ -40,7 +40,7 @@ class Program:
         """Its exit code, once it ends by itself or by this signal."""
         if how is not None and self.process.returncode is None:
             self.process.send_signal(how)
-        return await asyncio.wait_for(self.process.wait(), 15)
+        return await asyncio.wait_for(self.process.wait(), 40)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ async def gone(pid):
     with contextlib.suppress(ProcessLookupError):
         descriptor, ended = os.pidfd_open(pid), asyncio.Event()
         asyncio.get_running_loop().add_reader(descriptor, ended.set)
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), 40)
         asyncio.get_running_loop().remove_reader(descriptor)
         os.close(descriptor)
 
