@@ -15,6 +15,7 @@ from db import backup
 from db.ledger import Ledger
 from gen.errors import ZoetropeError
 from gen.job import Job
+from gen.shelf import Shelf, thumbnail
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,9 @@ class Housekeeper:
         known = await self.ledger.picture_files()
         kept = await self.ledger.picture_files(since)
         pictures = await self._remove(self.data / "pictures", known - kept)
-        orphans = await self._orphans("clips", await self.ledger.clip_files())
+        clips = await self.ledger.clip_files()
+        orphans = await self._orphans("clips", clips)
+        orphans += await self._orphans("thumbs", {thumbnail(clip) for clip in clips})
         orphans += await self._orphans("pictures", known)
         for folder in PASSING:
             orphans += await self._orphans(folder, ())
@@ -124,7 +127,7 @@ class Housekeeper:
     async def _drop(self, jobs: Iterable[Job]) -> int:
         """Removes their clips' files, then writes so: a death in between removes them once more."""
         files = {job.id: job.clip.file for job in jobs if job.clip}
-        await asyncio.to_thread(_unlink, [self.data / "clips" / file for file in files.values()])
+        await asyncio.to_thread(Shelf(self.data).remove, files.values(), ())
         await self.ledger.swept(files)
         return len(files)
 
@@ -156,11 +159,6 @@ def _names(folder: Path) -> set[str]:
 
 def _weigh(folder: Path) -> int:
     return sum((folder / name).stat().st_size for name in _names(folder))
-
-
-def _unlink(paths: Iterable[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
 
 
 def _sweep(folder: Path, names: Collection[str], before: float) -> int:

@@ -23,6 +23,7 @@ from gen.job import Clip, Picture, Request, Task
 from gen.ports import Step
 from gen.prompt import SEEDS, parse
 from gen.recipe import PICTURES, Recipe, load, pick
+from gen.shelf import thumbnail
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_LIMIT = 2**40  # bytes
@@ -123,6 +124,7 @@ async def _run(options: argparse.Namespace, shelf: Shelf, environ: Mapping[str, 
     limit = round(options.limit * 2**20) if options.limit else NO_LIMIT
     clip = await _make(shelf, request, data, limit, environ)
     shutil.move(data / "clips" / clip.file, options.output)
+    (data / "thumbs" / thumbnail(clip.file)).unlink(missing_ok=True)
     print(_said(clip, request, options.output))
     return 0
 

@@ -5,6 +5,7 @@
           {"id", "do": "describe"}                                       only started with mode "engine"
           {"id", "do": "picture", "file", "name"}                        only started with mode "media"
           {"id", "do": "fit", "source", "file", "limit"}                 only started with mode "media"
+          {"id", "do": "thumbnail", "source"}                            only started with mode "media"
           {"do": "cancel", "id"}
     out   {"say": "ready", "pid"}  {"say": "log", "level", "text"}
           {"say": "progress", "id", "stage", "done", "total", "preview"}
@@ -35,6 +36,7 @@ from gen import encode, media
 from gen.errors import EngineDied, EngineError, OutOfMemory, ZoetropeError
 from gen.job import Clip, Failure, Request, Task
 from gen.recipe import Range, Recipe
+from gen.shelf import thumbnail
 
 if TYPE_CHECKING:
     from gen.models import Model, OnStep, Pixels
@@ -197,10 +199,16 @@ class Engine:
             fps *= request.smooth
         step = report.step("encoding")
         step(0, len(frames), None)
-        return encode.write(
+        film = encode.write(
             frames, fps, self.data / "clips" / Path(command["file"]).name,
             limit=command["limit"], about=request.to_dict(), step=lambda done, total: step(done, total, None),
         )  # fmt: skip
+        thumb = self.data / "thumbs" / thumbnail(command["file"])
+        try:
+            encode.preview(frames[len(frames) // 2], thumb, long=encode.THUMBNAIL)
+        except OSError as error:  # the clip is there; the darkroom makes its picture when one is wanted
+            log.warning("no thumbnail was kept: %s", error)
+        return film
 
     def _model(self, recipe: Mapping[str, Any], report: Report) -> Model:
         """The recipe's model, loaded unless it is the warm one."""
@@ -267,7 +275,6 @@ class Report:
         if time.monotonic() - self._shown < PREVIEW_EVERY:
             return False
         self._shown = time.monotonic()
-        self.file.parent.mkdir(parents=True, exist_ok=True)
         encode.preview(frame, self.file)
         return True
 
@@ -298,6 +305,13 @@ class Room:
         )  # fmt: skip
         return asdict(film)
 
+    def thumbnail(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """Makes the small picture of a clip. Raises EngineError."""
+        _seconds_left(30)
+        source = self.data / "clips" / Path(command["source"]).name
+        encode.thumbnail(source, self.data / "thumbs" / thumbnail(source.name))
+        return {}
+
 
 def main(settings: Mapping[str, Any]) -> None:
     """Serves commands until the input ends."""
@@ -307,7 +321,7 @@ def main(settings: Mapping[str, Any]) -> None:
     if settings["mode"] == "media":
         _limit(settings["memory"])
         room = Room(wire, data)
-        does = {"picture": room.picture, "fit": room.fit}
+        does = {"picture": room.picture, "fit": room.fit, "thumbnail": room.thumbnail}
     else:
         engine = Engine(wire, data, Path(settings["cache"]), settings["device"])
         does = {"make": engine.make, "fetch": engine.fetch, "describe": engine.describe}

@@ -21,6 +21,7 @@ from gen.job import Clip, Failure, Picture
 log = logging.getLogger(__name__)
 
 START = 30.0  # seconds a child may take to be ready
+LOOK = 20.0  # seconds that finding a clip's middle frame may take
 FITS = 2  # clips that are made smaller at once
 LETTERS = 40  # of a file's name, shown
 _MARKS = frozenset("*_~|`<>[](){}@#\\/:\"'")  # Discord reads these
@@ -124,6 +125,15 @@ class Darkroom:
             finally:
                 await child.kill()
         return replace(clip, file=file, **film)
+
+    async def thumbnail(self, clip: Clip) -> None:
+        """Makes the clip's small picture anew in the data folder's `thumbs/`. Raises EngineError."""
+        async with self._turn:
+            child = await self._ready()
+            try:
+                await self._asked(child, LOOK, do="thumbnail", source=clip.file)
+            except TimeoutError as error:
+                raise EngineError("The clip {file} cannot be read.", file=clip.file) from error
 
     async def aclose(self) -> None:
         """Ends the child; whoever still waits for a turn is sent away, with no child of their own."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ LOWEST = 2000  # bits a second: x264 counts in thousands and takes no 0
 THREADS = 2  # fixed: x264's bytes depend on it
 BT709 = 1  # H.273: primaries, transfer and matrix alike
 LEAST = 1 / 12  # of the first pass's bits a pixel: with fewer x264 only smears
+THUMBNAIL = 320  # pixels of a thumbnail's longer side
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 #: Called after each frame with how many of how many are written; it raises when the job was cancelled.
@@ -123,8 +125,17 @@ def frames(file: Path) -> Pixels:
         return np.stack(list(_decoded(container)))
 
 
+def thumbnail(source: Path, file: Path) -> None:
+    """The middle frame of the clip `source` as the small JPEG `file`. Raises EngineError."""
+    with _reading(source) as (container, stream):
+        for frame in islice(container.decode(video=0), stream.frames // 2, None):
+            return preview(_rgb(frame), file, long=THUMBNAIL)
+    raise EngineError("The clip {file} cannot be read.", file=source.name)
+
+
 def preview(frame: Pixels, file: Path, *, long: int = 256) -> None:
-    """A small JPEG of one frame; nobody keeps it, so no fsync."""
+    """A small JPEG of one frame, its longer side `long` pixels at most. It can be made anew: no fsync."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(frame)
     image.thumbnail((long, long), Image.Resampling.BOX)
     draft = file.with_name(f".{file.name}")
@@ -224,11 +235,16 @@ def _reading(file: Path) -> Iterator[tuple[Any, Any]]:
 
 
 def _decoded(container: Any) -> Iterator[Pixels]:
-    for frame in container.decode(video=0):
-        yield frame.to_ndarray(
-            format="rgb24", src_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.JPEG,
-            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT,
-        )  # fmt: skip
+    return map(_rgb, container.decode(video=0))
+
+
+def _rgb(frame: av.VideoFrame) -> Pixels:
+    whole: Any = frame.to_ndarray(  # for other formats it would be of another type
+        format="rgb24", src_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.JPEG,
+        interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT,
+    )  # fmt: skip
+    pixels: Pixels = whole
+    return pixels
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from gen.errors import EngineDied, EngineError
 from gen.job import Clip, Failure, Request
 from gen.ports import Progress, Step
 from gen.recipe import Recipe
+from gen.shelf import thumbnail
 
 log = logging.getLogger(__name__)
 
@@ -236,7 +237,8 @@ class Host:
                 return Clip.from_dict(value)
             except asyncio.CancelledError:
                 await self._stop(child, number, self._grace(recipe.name))
-                (self.data / "clips" / file).unlink(missing_ok=True)
+                for folder, name in (("clips", file), ("thumbs", thumbnail(file))):
+                    (self.data / folder / name).unlink(missing_ok=True)
                 raise
             finally:
                 (self.data / "previews" / file).with_suffix(".jpg").unlink(missing_ok=True)

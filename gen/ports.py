@@ -44,6 +44,10 @@ class Darkroom(Protocol):
         """
         ...
 
+    async def thumbnail(self, clip: Clip) -> None:
+        """Makes the clip's small picture anew. Raises EngineError."""
+        ...
+
 
 class Forgotten(Protocol):
     """What was erased, and the files that are to be removed now."""

@@ -1,4 +1,4 @@
-"""The shelf: pictures and clips that are kept in the data folder, found again without being decoded."""
+"""The shelf: pictures, clips and their thumbnails, kept in the data folder, found without being decoded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from gen.errors import BadRequest
 from gen.job import Clip, Picture
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def thumbnail(file: str) -> str:
+    """The name in the data folder's `thumbs/` of the picture of the clip `file`."""
+    return Path(file).with_suffix(".jpg").name
 
 
 class Shelf:
@@ -36,12 +41,19 @@ class Shelf:
         return Picture(name=path.name, width=width, height=height)
 
     def remove(self, clips: Iterable[str], pictures: Iterable[str]) -> None:
-        """Takes files away."""
-        for folder, names in (("clips", clips), ("pictures", pictures)):
+        """Takes files away, clips with their thumbnails."""
+        clips = list(clips)
+        thumbs = [thumbnail(name) for name in clips]
+        for folder, names in (("thumbs", thumbs), ("clips", clips), ("pictures", pictures)):
             for name in names:
                 (self.data / folder / Path(name).name).unlink(missing_ok=True)
 
     def clip(self, clip: Clip) -> Path | None:
         """The clip's file, while it is kept."""
         path = self.data / "clips" / Path(clip.file).name
+        return path if path.is_file() else None
+
+    def thumbnail(self, clip: Clip) -> Path | None:
+        """The small picture of the clip, while it is kept."""
+        path = self.data / "thumbs" / thumbnail(clip.file)
         return path if path.is_file() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gen.courier import Courier
-from gen.errors import EngineDied, NotAllowed, NotFound, Refused
+from gen.errors import EngineDied, EngineError, NotAllowed, NotFound, Refused
 from gen.job import Asker, Clip, Job, Picture, Request, State, Task
 from gen.pace import Pace
 from gen.ports import Darkroom, Ledger, Step
@@ -20,6 +21,8 @@ from gen.queue import Queue
 from gen.recipe import PICTURES, Recipe, pick
 from gen.shelf import Shelf
 from gen.worker import LIVES, Worker
+
+log = logging.getLogger(__name__)
 
 #: Judges a prompt, and the pictures that an earlier job kept, before anything is done. Raises Refused.
 Preflight = Callable[[str, Sequence[str]], None]
@@ -226,6 +229,17 @@ class Studio:
         if job.clip.size <= limit:
             return path
         return self.shelf.clip(await self._smaller(job.clip, limit))
+
+    async def thumbnail(self, job: Job) -> Path | None:
+        """A small JPEG of the job's clip, made now where there is none yet; None when its clip is gone."""
+        if job.clip is None or self.shelf.clip(job.clip) is None:
+            return None
+        if self.shelf.thumbnail(job.clip) is None:
+            try:
+                await self.darkroom.thumbnail(job.clip)
+            except EngineError as error:
+                log.warning("job %s has no thumbnail: %s", job.id, error)
+        return self.shelf.thumbnail(job.clip)
 
     async def _smaller(self, clip: Clip, limit: int) -> Clip:
         """The clip in at most `limit` bytes: made once for all who ask, one after the other."""

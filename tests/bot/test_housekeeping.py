@@ -32,7 +32,7 @@ class Home:
     def __init__(self, data: Path) -> None:
         self.data = data
         self.now = NOW
-        for folder in ("clips", "pictures", "previews", "incoming"):
+        for folder in ("clips", "thumbs", "pictures", "previews", "incoming"):
             (data / folder).mkdir()
         self.ledger: Ledger
 
@@ -66,6 +66,7 @@ class Home:
         if state not in (State.WAITING, State.RUNNING, State.CANCELLED):
             clip = Clip(file=f"{name}.mp4", width=64, height=64, frames=8, fps=8, size=size, took=1.0)
             self.file(f"clips/{name}.mp4", size)
+            self.file(f"thumbs/{name}.jpg", 10)
             job = job.made(clip)
             await self.ledger.record(job)
         match state:
@@ -101,7 +102,7 @@ async def test_files_go_after_their_days_and_history_stays(home: Home) -> None:
     await home.job("shared", 31, picture="young.png")
     assert await home.ledger.people.favourite(7, "loved", True)
     swept = await home.keeper(days=30).sweep()
-    assert home.names("clips") == {"young", "loved", "made"}
+    assert home.names("clips") == home.names("thumbs") == {"young", "loved", "made"}
     assert home.names("pictures") == {"young", "loved", "made", "waiting"}
     assert swept == Swept(clips=3, pictures=3)
     assert len(await home.ledger.history(1, limit=20)) == 8
@@ -131,12 +132,13 @@ async def test_nothing_goes_that_must_stay_however_little_room_is_given(
 
 async def test_files_that_no_job_knows_go_when_they_are_an_hour_old(home: Home) -> None:
     await home.job("known", 1)
-    for folder in ("clips", "pictures", "previews", "incoming"):
+    for folder in ("clips", "thumbs", "pictures", "previews", "incoming"):
         home.file(f"{folder}/orphan.bin")
         (home.data / folder / "new.bin").write_bytes(b"a request is under way")
     os.utime(home.data / "clips" / "new.bin", (NOW - YOUNG + 1,) * 2)
-    assert await home.keeper().sweep() == Swept(orphans=4)
+    assert await home.keeper().sweep() == Swept(orphans=5)
     assert home.names("clips") == home.names("pictures") == {"known", "new"}
+    assert home.names("thumbs") == {"known", "new"}
     assert home.names("previews") == home.names("incoming") == {"new"}
     assert (home.data / "zoetrope.db").exists()
 

@@ -22,6 +22,7 @@ from gen import encode, media
 from gen.darkroom import FITS, LETTERS, Darkroom, shown
 from gen.errors import BadRequest, EngineDied, EngineError, Undeliverable
 from gen.job import Clip, Picture
+from gen.shelf import Shelf
 
 
 def png(image: Image.Image) -> bytes:
@@ -163,6 +164,22 @@ async def test_a_clip_is_refitted_in_a_child_of_its_own(darkroom: Darkroom, tmp_
     assert darkroom.pid is None
     with pytest.raises(EngineError, match=r"The clip b\.mp4 cannot be read"):
         await darkroom.fit(replace(clip, file="b.mp4"), film.size // 2)
+
+
+async def test_a_clip_s_middle_frame_becomes_its_thumbnail(darkroom: Darkroom, tmp_path: Path) -> None:
+    colours = [(250, 0, 0), (0, 250, 0), (0, 0, 250)]
+    film = np.repeat(np.array(colours, np.uint8), 5, axis=0)[:, None, None, :].repeat(360, 1).repeat(640, 2)
+    size = encode.write(film, 12, tmp_path / "clips" / "a.mp4", limit=10**8, about={}).size
+    clip = Clip(file="a.mp4", width=640, height=360, frames=15, fps=12, size=size, took=1.5)
+    await darkroom.thumbnail(clip)
+    with Image.open(tmp_path / "thumbs" / "a.jpg") as picture:
+        assert picture.size == (320, 180)
+        assert np.abs(np.array(picture, int) - colours[1]).max() < 25
+    assert Shelf(tmp_path).thumbnail(clip)
+    with pytest.raises(EngineError, match=r"The clip b\.mp4 cannot be read"):
+        await darkroom.thumbnail(replace(clip, file="b.mp4"))
+    Shelf(tmp_path).remove(["a.mp4"], [])
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 async def test_a_refit_that_takes_too_long_may_be_tried_again(tmp_path: Path) -> None:

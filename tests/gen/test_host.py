@@ -64,6 +64,7 @@ class Watch:
 async def test_a_clip_is_made_and_its_progress_is_real(hosts: Hosts, tmp_path: Path) -> None:
     host, watch = hosts(), Watch()
     clip = await host.make(asked(), watch, limit=AMPLE)
+    assert (tmp_path / "thumbs" / clip.file).with_suffix(".jpg").is_file()
     file = tmp_path / "clips" / clip.file
     assert clip == Clip(
         file=clip.file, width=96, height=64, frames=8, fps=8, size=file.stat().st_size, took=clip.took

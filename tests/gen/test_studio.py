@@ -20,7 +20,7 @@ from db.ledger import Ledger
 from gen import encode
 from gen.courier import Courier
 from gen.darkroom import Darkroom
-from gen.errors import BadRequest, LaneFull, NotAllowed, NotFound
+from gen.errors import BadRequest, EngineError, LaneFull, NotAllowed, NotFound
 from gen.job import Asker, Clip, Job, Picture, Request, State, Task
 from gen.ports import Posted, Progress, Step
 from gen.queue import Queue, Tier
@@ -70,6 +70,9 @@ class Sizes:
 
     async def fit(self, clip: Clip, limit: int) -> Clip:
         return replace(clip, size=limit)
+
+    async def thumbnail(self, clip: Clip) -> None:
+        raise EngineError("There is nothing to see in {file}.", file=clip.file)
 
 
 @dataclass
@@ -152,6 +155,26 @@ async def test_from_a_prompt_to_a_message(house: House) -> None:
     assert await house.studio.history(1) == [posted]
     assert house.engine.asked == [job.request]
     assert (job.request.seed, job.request.width, job.request.height) == (7, 480, 480)
+
+
+async def test_a_clip_has_a_thumbnail_while_its_file_is_there(ledger: Ledger, tmp_path: Path) -> None:
+    house = House(ledger, Tier(waiting=3, rate=100), lambda: 1000.0, tmp_path)
+    await house.animate("a red star")
+    async with house.open():
+        house.engine.go.release()
+        job = await house.next_end()
+    assert job.clip
+    assert await house.studio.thumbnail(job) is None
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / job.clip.file).touch()
+    assert await house.studio.thumbnail(job) is None  # nothing is to be seen in it
+    (tmp_path / "thumbs").mkdir()
+    thumb = tmp_path / "thumbs" / Path(job.clip.file).with_suffix(".jpg").name
+    thumb.touch()
+    assert await house.studio.thumbnail(job) == thumb
+    await house.studio.forget(ANN.user)
+    assert not thumb.exists()
+    assert await house.studio.thumbnail(job) is None
 
 
 async def test_pictures_go_through_the_darkroom(house: House) -> None:
