@@ -90,12 +90,13 @@ async def serve(settings: Settings) -> None:
             darkroom=darkroom,
             shelf=Shelf(settings.data),
             chance=random.SystemRandom(),
+            policy=settings.policies(),
             preflight=Preflight(settings.data, room=settings.files.room, refuse=settings.words.refuse),
         )
         housekeeper = Housekeeper(
             settings.data, settings.database, ledger, days=settings.files.days, clips=settings.files.clips
         )
-        register(client, client.tree, House(studio, board, Desk(client, session, settings)))
+        register(client, client.tree, House(studio, board, Desk(client, session, settings, studio.force)))
 
         await client.tree.set_translator(Translator())
         await client.enter(settings.token)

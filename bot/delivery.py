@@ -153,7 +153,9 @@ class Delivery:
     async def _upload(self, job: Job, channel: discord.PartialMessageable) -> discord.Message:
         text, view = replies.card(job, idle=replies.idle(job, self.recipes))
         path = self.clips / (job.clip.file if job.clip else "")
-        file = await asyncio.to_thread(discord.File, path, filename=replies.file_name(job))
+        file = await asyncio.to_thread(
+            discord.File, path, filename=replies.file_name(job), spoiler=job.spoiler
+        )
         try:
             return await channel.send(
                 text,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from bot.settings import CDN_HOSTS, Role, Settings
 from gen.darkroom import shown
 from gen.errors import BadRequest, NotAllowed
 from gen.job import Asker
+from gen.layers import Effective, hidden, place
 from gen.studio import Upload
 
 #: Bytes a file may have where Discord has not said so.
@@ -24,6 +26,10 @@ PATIENCE = 10.0
 HANDS = 8
 
 
+#: What is in force for a user in a guild, or in direct messages.
+Force = Callable[[int, int | None], Effective]
+
+
 class Desk:
     """`commands.house.Desk` on a live client."""
 
@@ -32,6 +38,7 @@ class Desk:
         client: discord.Client,
         session: aiohttp.ClientSession,
         settings: Settings,
+        force: Force,
         *,
         patience: float = PATIENCE,
     ) -> None:
@@ -39,12 +46,13 @@ class Desk:
         self.client = client
         self.session = session
         self.settings = settings
+        self.force = force
         self.counter = asyncio.Semaphore(HANDS)
         self._bare: set[int] = set()  # channels of which that was said
         self._limits: dict[int, int] = {}  # by guild, as Discord last said
 
     def asker(self, source: discord.Interaction | discord.RawReactionActionEvent) -> Asker:
-        """Who asks and where. Raises NotAllowed naming a permission that the bot lacks."""
+        """Who asks and where. Raises NotAllowed where clips are not made, or the bot lacks a permission."""
         if isinstance(source, discord.Interaction):
             return self._by_command(source)
         return self._by_reaction(source)
@@ -63,6 +71,7 @@ class Desk:
             channel = await self.client.create_dm(user)
         except discord.HTTPException as error:
             raise NotAllowed("I cannot send you direct messages; allow them for this server.") from error
+        asker = replace(asker, restricted=False, spoiler=False)  # the policies of where they asked
         return replace(asker, channel=channel.id, guild=None, limit=USUAL_LIMIT, private=True)
 
     async def fetch(self, attachment: discord.Attachment) -> Upload:
@@ -82,10 +91,15 @@ class Desk:
 
     def _by_command(self, interaction: discord.Interaction) -> Asker:
         guild, channel = interaction.guild_id, interaction.channel
+        force = self.force(interaction.user.id, guild)
         if guild:
             self._limits[guild] = interaction.filesize_limit
-        if guild and not getattr(interaction.namespace, "private", False):  # what is private goes elsewhere
+            place(force, around(channel, interaction.channel_id or 0))
+        said = getattr(interaction.namespace, "private", None)
+        private = force.private.value if said is None else said
+        if guild and not private:  # what is private goes elsewhere
             demand(interaction.app_permissions, thread=isinstance(channel, discord.Thread))
+        restricted = age_restricted(channel)
         return Asker(
             user=interaction.user.id,
             channel=interaction.channel_id or 0,
@@ -93,14 +107,19 @@ class Desk:
             locale=_language(interaction),
             tier=self.tier(interaction.user),
             limit=interaction.filesize_limit,
+            restricted=restricted,
+            spoiler=hidden(force.spoiler.value, restricted=restricted),
         )
 
     def _by_reaction(self, event: discord.RawReactionActionEvent) -> Asker:
         guild = self.client.get_guild(event.guild_id) if event.guild_id else None
-        if guild:
-            channel = guild.get_channel_or_thread(event.channel_id)
-            if channel:
-                demand(channel.permissions_for(guild.me), thread=isinstance(channel, discord.Thread))
+        channel = guild.get_channel_or_thread(event.channel_id) if guild else None
+        force = self.force(event.user_id, event.guild_id)
+        if event.guild_id:
+            place(force, around(channel, event.channel_id))
+        if guild and channel and not force.private.value:
+            demand(channel.permissions_for(guild.me), thread=isinstance(channel, discord.Thread))
+        restricted = age_restricted(channel)
         return Asker(
             user=event.user_id,
             channel=event.channel_id,
@@ -108,6 +127,8 @@ class Desk:
             locale=str(guild.preferred_locale) if guild else "en-US",
             tier=self.tier(event.member) if event.member else "everyone",
             limit=self._limits.get(event.guild_id or 0, USUAL_LIMIT),
+            restricted=restricted,
+            spoiler=hidden(force.spoiler.value, restricted=restricted),
         )
 
     def tier(self, user: discord.abc.User) -> str:
@@ -147,6 +168,22 @@ def _language(interaction: discord.Interaction) -> str:
     if interaction.guild and "COMMUNITY" in interaction.guild.features:
         return interaction.guild.preferred_locale.value
     return interaction.locale.value
+
+
+def around(channel: object, channel_id: int) -> list[int]:
+    """By which ids a server may name that channel: its own, its parent's, its category's."""
+    ids: list[int | None] = [channel_id]
+    if isinstance(channel, discord.Thread):
+        ids.append(channel.parent_id)
+        channel = channel.parent
+    ids.append(getattr(channel, "category_id", None))
+    return [one for one in ids if one]
+
+
+def age_restricted(channel: object) -> bool:
+    """Whether Discord shows the channel to adults only; a thread is as its parent is."""
+    asked = getattr(channel, "is_nsfw", None)
+    return bool(asked and asked())
 
 
 def _large(name: str, most: int) -> BadRequest:

@@ -8,10 +8,12 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
+from gen import layers
 from gen.errors import Misconfigured
 from gen.job import Task
 from gen.queue import Tier
@@ -110,6 +112,17 @@ class Words:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """What holds where a server did not choose, and the mildest that it may choose."""
+
+    words: str = "refuse"
+    nsfw: str = "spoiler"
+    spoiler: str = "off"
+    least_words: str = "off"
+    least_nsfw: str = "spoiler"
+
+
+@dataclass(frozen=True)
 class Log:
     """What the program prints."""
 
@@ -139,6 +152,7 @@ class Settings:
     engine: Engine = Engine()
     files: Files = Files()
     words: Words = Words()
+    policy: Policy = Policy()
     log: Log = Log()
     health: Health = Health()
     recipe: Mapping[str, Recipe] = field(default_factory=dict)
@@ -152,12 +166,36 @@ class Settings:
         """The recipe of each task when nobody names one."""
         return {task: getattr(self.default, task) for task in Task}
 
+    def policies(self) -> layers.Policy:
+        """What servers may choose within."""
+        said = self.policy
+        return layers.Policy(
+            {
+                "words": layers.Words(said.words),
+                "nsfw": layers.Nsfw(said.nsfw),
+                "spoiler": layers.Spoiler(said.spoiler),
+            },
+            {"words": layers.Words(said.least_words), "nsfw": layers.Nsfw(said.least_nsfw)},
+        )
+
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in `path` and `environ`. Raises Misconfigured naming key, value and what was wanted."""
     tables = _tables(path)
     file = path.name
-    known = {"default", "gateway", "queue", "tier", "engine", "files", "words", "log", "health", "recipe"}
+    known = {
+        "default",
+        "gateway",
+        "queue",
+        "tier",
+        "engine",
+        "files",
+        "words",
+        "policy",
+        "log",
+        "health",
+        "recipe",
+    }
     if unknown := sorted(set(tables) - known):
         _unknown(f"{file}: {unknown[0]}", unknown[0], known)
     settings = Settings(
@@ -175,6 +213,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         engine=_read(Engine, tables.get("engine", {}), f"{file}: engine"),
         files=_read(Files, tables.get("files", {}), f"{file}: files"),
         words=_read(Words, tables.get("words", {}), f"{file}: words"),
+        policy=_read(Policy, tables.get("policy", {}), f"{file}: policy"),
         log=_read(Log, tables.get("log", {}), f"{file}: log"),
         health=_read(Health, tables.get("health", {}), f"{file}: health"),
         recipe=load_recipes(tables.get("recipe", {}), where=file),
@@ -202,6 +241,12 @@ def from_nought(value: float) -> bool:
     return 0 <= value < math.inf
 
 
+#: Kinds of policies, each with the mildest first.
+POLICIES: Mapping[str, type[StrEnum]] = {
+    "words": layers.Words, "least_words": layers.Words, "nsfw": layers.Nsfw, "least_nsfw": layers.Nsfw,
+    "spoiler": layers.Spoiler,
+}  # fmt: skip
+
 #: What a setting must be so that the bot can work with it.
 LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("gateway.silence", above, "above 0"),
@@ -214,6 +259,10 @@ LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("files.room", from_nought, "0 or above"),
     ("files.days", from_nought, "0 (all are kept) or above"),
     ("files.clips", from_nought, "0 (no bound) or above"),
+    *(
+        (f"policy.{key}", {*kind}.__contains__, ", ".join(f'"{one}"' for one in kind))
+        for key, kind in POLICIES.items()
+    ),
     ("log.level", LEVELS.__contains__, '"DEBUG", "INFO", "WARNING" or "ERROR"'),
     ("log.format", ("text", "json").__contains__, '"text" or "json"'),
     ("health.port", lambda port: 0 <= port < 65536, "from 0 (off) to 65535"),

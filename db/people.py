@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, literal, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)  # fmt: skip
 
 from db.rows import JOBS, exported, job_of
 from db.store import Store
@@ -89,6 +101,10 @@ class People:
         """Changes some of a server's settings, `None` taking one back; returns them all."""
         now = self._clock()
         return await self._store.write(lambda connection: _choose(connection, Guild, guild, changes, now))
+
+    async def chosen(self) -> tuple[Mapping[int, Plain], Mapping[int, Plain]]:
+        """The preferences of all users that have any, and the settings of all servers that have any."""
+        return await self._store.read(lambda connection: (_all(connection, User), _all(connection, Guild)))
 
     async def ban(
         self, kind: Subject, subject: int, *, reason: str, actor: int, until: float | None = None
@@ -174,6 +190,12 @@ def _chosen(connection: Connection, table: type[User | Guild], subject: int) -> 
     column = User.preferences if table is User else Guild.settings
     chosen: Plain | None = connection.scalar(select(column).where(table.id == subject))
     return chosen or {}
+
+
+def _all(connection: Connection, table: type[User | Guild]) -> dict[int, Plain]:
+    column = User.preferences if table is User else Guild.settings
+    some = select(table.id, column).where(cast(column, Text) != "{}")
+    return {row[0]: row[1] for row in connection.execute(some)}
 
 
 def _choose(

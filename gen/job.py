@@ -125,6 +125,8 @@ class Asker:
     tier: str = "everyone"
     limit: int = 10 * 2**20  # bytes a file may have in that channel
     private: bool = False  # the channel is the asker's direct messages
+    restricted: bool = False  # the channel is age-restricted
+    spoiler: bool = False  # clips stand behind a spoiler in that channel, whatever they show
 
 
 class State(StrEnum):
@@ -174,6 +176,11 @@ class Job:
     def channel(self) -> int:
         """Where its message is."""
         return (self.clip and self.clip.channel) or self.asker.channel
+
+    @property
+    def spoiler(self) -> bool:
+        """Whether its clip stands behind a spoiler where it was asked for."""
+        return self.asker.spoiler
 
     def running(self, now: float) -> Job:
         """An engine takes it up."""

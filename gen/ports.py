@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -85,6 +85,18 @@ class People(Protocol):
 
     async def keeps(self, user: int, job_id: str) -> bool:
         """Whether the job is among the user's favourites."""
+        ...
+
+    async def chosen(self) -> tuple[Mapping[int, dict[str, Any]], Mapping[int, dict[str, Any]]]:
+        """The preferences of all users that have any, and the settings of all servers that have any."""
+        ...
+
+    async def prefer(self, user: int, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Changes some of a user's preferences, `None` taking one back; returns them all."""
+        ...
+
+    async def set_guild(self, guild: int, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Changes some of a server's settings, `None` taking one back; returns them all."""
         ...
 
 

@@ -64,6 +64,14 @@ class Throttle(Throttler):  # type: ignore[misc]  # no types are published
             self._task_logs.pop()
 
 
+@dataclass(frozen=True)
+class Cap:
+    """What a guild allows: its clips waiting at once, and those of one user; 0 is no cap."""
+
+    line: int = 0
+    user: int = 0
+
+
 @dataclass
 class Lane:
     """One user's waiting jobs."""
@@ -73,10 +81,14 @@ class Lane:
     turn: int
     since: int  # when it got that turn, as a count
     jobs: deque[Job] = field(default_factory=deque)
-    seats: int = 0  # reserved for jobs that are being written
+    seats: list[int | None] = field(default_factory=list)  # held for jobs being written: their guilds
     released: deque[float] = field(default_factory=deque)  # when its last jobs were let go
     free: bool = False  # its throttle has let the next job go
     opening: asyncio.Task[None] | None = None
+
+    def of_guild(self, guild: int) -> int:
+        """How many jobs and seats are that guild's."""
+        return self.seats.count(guild) + sum(job.asker.guild == guild for job in self.jobs)
 
 
 class Queue:
@@ -91,6 +103,7 @@ class Queue:
     ) -> None:
         self.tiers = tiers
         self.per_guild = per_guild  # jobs of one guild waiting at once; 0 is no cap
+        self.cap: Callable[[int], Cap] = lambda guild: Cap()  # what a guild chose within that
         self.paused = ""  # why nothing is served at present
         self._monotonic = monotonic
         self._lanes: dict[int, Lane] = {}
@@ -114,11 +127,19 @@ class Queue:
         """Raises LaneFull or NotAllowed when one more clip of that user may not wait."""
         most = self._tier(tier).waiting
         lane = self._lanes.get(user)
-        if lane and len(lane.jobs) + lane.seats >= most:
+        if lane and len(lane.jobs) + len(lane.seats) >= most:
             raise LaneFull("You already have {count} clips waiting; /cancel one, or wait.", count=most)
-        if guild and self.per_guild and self._guilds.get(guild, 0) >= self.per_guild:
+        if not guild:
+            return
+        cap = self.cap(guild)
+        if lane and cap.user and lane.of_guild(guild) >= cap.user:
+            raise LaneFull(
+                "You already have {count} clips of this server waiting; /cancel one, or wait.", count=cap.user
+            )
+        line = min(filter(None, (self.per_guild, cap.line)), default=0)
+        if line and self._guilds.get(guild, 0) >= line:
             raise NotAllowed(
-                "This server already has {count} clips waiting; try again in a while.", count=self.per_guild
+                "This server already has {count} clips waiting; try again in a while.", count=line
             )
 
     @contextmanager
@@ -129,12 +150,12 @@ class Queue:
         """
         self.can_take(user, guild, tier)
         lane = self._lane(user, tier)
-        lane.seats += 1
+        lane.seats.append(guild)
         self._tally(guild, 1)
         try:
             yield
         finally:
-            lane.seats -= 1
+            lane.seats.remove(guild)
             self._tally(guild, -1)
 
     def put(self, job: Job) -> None:

@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gen import layers
+from gen.choices import Choices
 from gen.courier import Courier
 from gen.errors import EngineDied, EngineError, NotAllowed, NotFound, Refused
 from gen.job import Asker, Clip, Job, Picture, Request, State, Task
+from gen.layers import Effective, Layer, Policy
 from gen.pace import Pace
 from gen.ports import Darkroom, Ledger, Step
 from gen.prompt import SEEDS, Ask, parse
-from gen.queue import Queue
+from gen.queue import Cap, Queue
 from gen.recipe import PICTURES, Recipe, pick
 from gen.shelf import Shelf
 from gen.worker import LIVES, Worker
@@ -68,6 +71,7 @@ class Studio:
         shelf: Shelf,
         chance: random.Random,
         preflight: Preflight = lambda prompt, pictures: None,
+        policy: Policy = layers.NONE,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.recipes = recipes
@@ -80,6 +84,9 @@ class Studio:
         self.shelf = shelf
         self.chance = chance
         self.preflight = preflight
+        self.policy = policy
+        self.choices = Choices(ledger)
+        queue.cap = self._cap
         self.now = now
         self.since = now()
         self._fitted: dict[
@@ -92,18 +99,59 @@ class Studio:
         """How long clips take here."""
         return self.worker.pace
 
+    # --- what is in force
+
+    def force(self, user: int, guild: int | None, tier: str = "everyone", **said: object) -> Effective:
+        """What is in force for that person there; `said` is what a command says itself: models by task,
+        `private`; None says nothing."""
+        rules = self.queue.tiers.get(tier) or self.queue.tiers["everyone"]
+        own = {
+            **{task.value: self.defaults.get(task, "") for task in Task},
+            "waiting": rules.waiting, "line": self.queue.per_guild,
+        }  # fmt: skip
+        return layers.resolve(
+            Policy({**own, **self.policy.defaults}, self.policy.floors),
+            {
+                Layer.GUILD: self.choices.guild(guild),
+                Layer.USER: self.choices.user(user),
+                Layer.COMMAND: {name: value for name, value in said.items() if value is not None},
+            },
+            offered={
+                task: [one.name for one in self.recipes.values() if one.task is task and one.on]
+                for task in Task
+            },
+        )
+
+    def _cap(self, guild: int) -> Cap:
+        chosen = self.choices.guild(guild)
+        return Cap(layers.bound(chosen, "line"), layers.bound(chosen, "waiting"))
+
     # --- asking for clips
 
     def read(
-        self, task: Task, text: str, options: Mapping[str, object], asker: Asker, *, model: str | None = None
+        self,
+        task: Task,
+        text: str,
+        options: Mapping[str, object],
+        asker: Asker,
+        *,
+        model: str | None = None,
+        force: Effective | None = None,
     ) -> tuple[Recipe, Ask]:
-        """What is asked, judged without any waiting: grammar, model, ranges, the asker's seat in the line.
+        """What is asked, judged without any waiting: grammar, model, ranges, bounds, the asker's seat.
 
-        `model` is meant where the text names none; without it, the task's default.
+        `model` is meant where the text names none; without it, the one in force. `force` is what holds where
+        the person asks, when the clip goes elsewhere.
         """
+        force = force or self.force(asker.user, asker.guild, asker.tier)
         ask = parse(text).over(options)
-        recipe = pick(self.recipes, task, ask.model or model or self.defaults[task])
-        recipe.request(ask, [_UNSEEN] * PICTURES[task], 0)
+        recipe = pick(self.recipes, task, ask.model or model or force.model(task).value)
+
+        def judge(ask: Ask) -> Request:
+            return recipe.request(ask, [_UNSEEN] * PICTURES[task], 0)
+
+        ask = layers.fill(ask, force, recipe, judge)
+        layers.measure(judge(ask), recipe, force)
         self.preflight(ask.prompt, ())
         self.worker.breaker.admit(recipe.name)
         self.queue.can_take(asker.user, asker.guild, asker.tier)
@@ -116,9 +164,11 @@ class Studio:
         options: Mapping[str, object],
         uploads: Sequence[Upload],
         asker: Asker,
+        *,
+        force: Effective | None = None,
     ) -> Job:
         """A new job, durable and in the line. Raises Refused before anything is kept."""
-        recipe, ask = self.read(task, text, options, asker)
+        recipe, ask = self.read(task, text, options, asker, force=force)
         with self.queue.take(asker.user, asker.guild, asker.tier):
             pictures = [await self.darkroom.picture(upload.data, upload.name) for upload in uploads]
             request = recipe.request(ask, pictures, self.chance.randrange(SEEDS))
@@ -126,10 +176,12 @@ class Studio:
         self.queue.put(job)
         return job
 
-    async def reroll(self, job_id: str, asker: Asker) -> Job:
+    async def reroll(self, job_id: str, asker: Asker, *, force: Effective | None = None) -> Job:
         """The same request with a new seed, a child of that job. Raises Refused."""
         parent = await self.find(job_id)
-        self.worker.breaker.admit(pick(self.recipes, parent.request.task, parent.request.recipe).name)
+        recipe = pick(self.recipes, parent.request.task, parent.request.recipe)
+        layers.measure(parent.request, recipe, force or self.force(asker.user, asker.guild, asker.tier))
+        self.worker.breaker.admit(recipe.name)
         self.preflight(parent.request.prompt, parent.request.images)
         request = replace(parent.request, seed=self._other_seed(parent.request.seed))
         words = _unseeded(parent)
@@ -138,12 +190,12 @@ class Studio:
         self.queue.put(job)
         return job
 
-    async def remix(self, job_id: str, text: str, asker: Asker) -> Job:
+    async def remix(self, job_id: str, text: str, asker: Asker, *, force: Effective | None = None) -> Job:
         """Another text with the same pictures, by the same model unless the text names one; a child of that
         job. Raises Refused."""
         parent = await self.find(job_id)
         old = parent.request
-        recipe, ask = self.read(old.task, text, {}, asker, model=old.recipe)
+        recipe, ask = self.read(old.task, text, {}, asker, model=old.recipe, force=force)
         with self.queue.take(asker.user, asker.guild, asker.tier):
             pictures = [await asyncio.to_thread(self.shelf.picture, name) for name in old.images]
             request = recipe.request(ask, pictures, self.chance.randrange(SEEDS))
@@ -267,6 +319,7 @@ class Studio:
             if place.job.asker.user == user:
                 await self.cancel(place.job.id, user=user)
         gone = await self.ledger.people.forget(user)
+        self.choices.forget(user)
         fitted = [self._fitted.pop(key).file for key in list(self._fitted) if key[0] in gone.clips]
         await asyncio.to_thread(self.shelf.remove, [*gone.clips, *fitted], gone.pictures)
         return gone.jobs
@@ -275,6 +328,7 @@ class Studio:
 
     async def resume(self) -> list[Job]:
         """Rebuilds the line from the ledger after any death; the jobs that go on, as they now are."""
+        await self.choices.load()
         self.worker.pace = Pace(await self.ledger.pace())
         jobs = await self.ledger.unfinished()
         return [await self._take_up(job) for job in sorted(jobs, key=_first_come)]

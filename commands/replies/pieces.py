@@ -179,8 +179,8 @@ def refused(error: ZoetropeError, locale: str) -> str:
 
 
 def _shown(locale: str, name: str, value: object) -> object:
-    """A value of an error; what a flag takes is ours, and said in the person's language."""
-    if not isinstance(value, str):
+    """A value of an error; what a flag takes is ours, and said in the person's language; so are channels."""
+    if not isinstance(value, str) or name == "channels":
         return value
     return say(locale, value) if name == "takes" else quote(value, 400)
 

@@ -22,6 +22,8 @@ from bot.client import Client
 from bot.desk import HANDS, Desk
 from bot.settings import Discord, load
 from gen.errors import BadRequest
+from gen.job import Task
+from gen.layers import Effective, Policy, resolve
 from playground import places
 from tests.bot.conftest import Scene, Stage, configured
 from tests.running import ROOT, picture, running
@@ -190,6 +192,13 @@ async def test_pictures_for_which_there_is_no_seat_are_not_fetched(stage: Stage)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+def force(user: int, guild: int | None) -> Effective:
+    """Nobody chose anything."""
+    del user, guild
+    models = {task.value: "testcard" for task in Task}
+    return resolve(Policy(models), {}, offered={task: [] for task in Task})
+
+
 @asynccontextmanager
 async def hostile(handler: Handler, **settings: Any) -> AsyncIterator[tuple[Desk, str]]:
     """A desk whose stand-in for Discord's file host answers by `handler`, and that host's address."""
@@ -206,7 +215,8 @@ async def hostile(handler: Handler, **settings: Any) -> AsyncIterator[tuple[Desk
                 discord=Discord(f"{base}/api", "ws://127.0.0.1", f"{base}/cdn"),
             )
             here = replace(here, files=replace(here.files, upload=1))
-            yield Desk(discord.Client(intents=discord.Intents.none()), session, here, patience=0.5), base
+            client = discord.Client(intents=discord.Intents.none())
+            yield Desk(client, session, here, force, patience=0.5), base
     finally:
         await runner.cleanup()
 
@@ -295,7 +305,7 @@ async def test_only_the_file_host_is_asked() -> None:
         ):  # fmt: skip
             with pytest.raises(BadRequest, match="is not an attachment of Discord's"):
                 await desk.fetch(attachment(url))
-        real = Desk(desk.client, desk.session, replace(desk.settings, discord=Discord()))
+        real = Desk(desk.client, desk.session, replace(desk.settings, discord=Discord()), force)
         for url in (
             "http://cdn.discordapp.com/a.png", "https://cdn.discordapp.com.evil.example/a.png",
             "https://cdn.discordapp.com@evil.example/a.png", "https://evil.example/cdn.discordapp.com/a.png",
