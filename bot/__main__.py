@@ -9,13 +9,15 @@ import os
 import random
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 from discord.ui import View
 
-from bot import check, health, housekeeping, lock, logs
+from bot import check, health, housekeeping, lock, logs, reading
 from bot.board import Board
 from bot.client import Client, Unheard, direct
 from bot.delivery import Delivery
@@ -36,7 +38,9 @@ from gen.darkroom import Darkroom
 from gen.errors import EngineError, Misconfigured, Unwritten, ZoetropeError
 from gen.host import Host, Patience
 from gen.job import Job
+from gen.office import Office
 from gen.queue import Queue
+from gen.recipe import Recipe
 from gen.shelf import Shelf
 from gen.studio import Place, Studio
 from gen.worker import Worker
@@ -63,26 +67,27 @@ async def serve(settings: Settings) -> None:
         ledger = await stack.enter_async_context(Ledger.open(settings.database))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         darkroom = await stack.enter_async_context(Darkroom(settings.data, environ=os.environ))
-        engine = await stack.enter_async_context(_engine(settings))
         client = await stack.enter_async_context(Client(silence=settings.gateway.silence))
 
+        recipes, defaults = dict(settings.recipe), settings.defaults()  # one of each, for all who read them
+        engine = await stack.enter_async_context(_engine(settings, recipes))
         queue = Queue(
             {name: role.tier for name, role in settings.tier.items()}, per_guild=settings.queue.per_guild
         )
         stack.push_async_callback(queue.aclose)
 
         def draw(job: Job, place: Place | None) -> tuple[str, View]:
-            return replies.ticket(job, place, idle=replies.idle(job, settings.recipe), paused=queue.paused)
+            return replies.ticket(job, place, idle=replies.idle(job, recipes), paused=queue.paused)
 
         post = Post(client)
         board = Board(post, ledger, lambda: studio.places(), draw)
-        delivery = Delivery(post, board, darkroom, settings.data / "clips", settings.recipe)
+        delivery = Delivery(post, board, darkroom, settings.data / "clips", recipes)
         meter = Meter(delivery)
         worker = Worker(queue, engine, ledger, patience=settings.engine.patience, show=meter.show)
         courier = Courier(worker.ended, meter, ledger)
         studio = Studio(
-            recipes=settings.recipe,
-            defaults=settings.defaults(),
+            recipes=recipes,
+            defaults=defaults,
             queue=queue,
             worker=worker,
             courier=courier,
@@ -96,13 +101,17 @@ async def serve(settings: Settings) -> None:
         housekeeper = Housekeeper(
             settings.data, settings.database, ledger, days=settings.files.days, clips=settings.files.clips
         )
-        register(client, client.tree, House(studio, board, Desk(client, session, settings, studio.force)))
+        office = Office(ledger.people, queue, operators=settings.operators.users)
+        desk = Desk(client, session, settings, studio.force, office.tiers)
+        reload = partial(reading.again, settings.path, os.environ, recipes, defaults)
+        register(client, client.tree, House(studio, board, desk, office, reload))
 
         await client.tree.set_translator(Translator())
         await client.enter(settings.token)
         await client.sync(settings.data / "commands.sha256")
         watched = Health(studio, meter, gateway=lambda: health.gateway(client))
         await stack.enter_async_context(health.served(watched, settings.health.port))
+        await office.restore()
         board.adopt([*await studio.resume(), *await ledger.lingering()])
         async with asyncio.TaskGroup() as group:
             group.create_task(_warm(engine, darkroom), name="warm-up")
@@ -112,9 +121,9 @@ async def serve(settings: Settings) -> None:
             group.create_task(housekeeper.serve(), name="housekeeping")
 
 
-def _engine(settings: Settings) -> Host:
+def _engine(settings: Settings, recipes: Mapping[str, Recipe]) -> Host:
     return Host(
-        settings.recipe,
+        recipes,
         settings.data,
         cache=settings.data / "weights",
         environ=os.environ,

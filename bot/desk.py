@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -39,14 +39,17 @@ class Desk:
         session: aiohttp.ClientSession,
         settings: Settings,
         force: Force,
+        tiers: Mapping[int, str],
         *,
         patience: float = PATIENCE,
     ) -> None:
+        """`tiers` are those that operators gave to people, whatever their roles."""
         self.patience = patience
         self.client = client
         self.session = session
         self.settings = settings
         self.force = force
+        self.tiers = tiers
         self.counter = asyncio.Semaphore(HANDS)
         self._bare: set[int] = set()  # channels of which that was said
         self._limits: dict[int, int] = {}  # by guild, as Discord last said
@@ -125,14 +128,16 @@ class Desk:
             channel=event.channel_id,
             guild=event.guild_id,
             locale=str(guild.preferred_locale) if guild else "en-US",
-            tier=self.tier(event.member) if event.member else "everyone",
+            tier=self.tier(event.member or discord.Object(event.user_id)),
             limit=self._limits.get(event.guild_id or 0, USUAL_LIMIT),
             restricted=restricted,
             spoiler=hidden(force.spoiler.value, restricted=restricted),
         )
 
-    def tier(self, user: discord.abc.User) -> str:
-        """The heaviest tier that the person's roles give."""
+    def tier(self, user: discord.abc.Snowflake) -> str:
+        """The tier that an operator gave, else the heaviest that the person's roles give."""
+        if (given := self.tiers.get(user.id, "")) in self.settings.tier:
+            return given
         roles = {role.id for role in user.roles} if isinstance(user, discord.Member) else set()
         theirs = [name for name, tier in self.settings.tier.items() if roles.intersection(tier.roles)]
         return max(theirs, key=self._weight, default="everyone")

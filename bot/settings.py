@@ -123,6 +123,13 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class Operators:
+    """Who may use /admin, by id."""
+
+    users: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Log:
     """What the program prints."""
 
@@ -153,6 +160,7 @@ class Settings:
     files: Files = Files()
     words: Words = Words()
     policy: Policy = Policy()
+    operators: Operators = Operators()
     log: Log = Log()
     health: Health = Health()
     recipe: Mapping[str, Recipe] = field(default_factory=dict)
@@ -184,18 +192,9 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     tables = _tables(path)
     file = path.name
     known = {
-        "default",
-        "gateway",
-        "queue",
-        "tier",
-        "engine",
-        "files",
-        "words",
-        "policy",
-        "log",
-        "health",
-        "recipe",
-    }
+        "default", "gateway", "queue", "tier", "engine", "files", "words", "policy", "operators", "log",
+        "health", "recipe",
+    }  # fmt: skip
     if unknown := sorted(set(tables) - known):
         _unknown(f"{file}: {unknown[0]}", unknown[0], known)
     settings = Settings(
@@ -214,6 +213,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         files=_read(Files, tables.get("files", {}), f"{file}: files"),
         words=_read(Words, tables.get("words", {}), f"{file}: words"),
         policy=_read(Policy, tables.get("policy", {}), f"{file}: policy"),
+        operators=_read(Operators, tables.get("operators", {}), f"{file}: operators"),
         log=_read(Log, tables.get("log", {}), f"{file}: log"),
         health=_read(Health, tables.get("health", {}), f"{file}: health"),
         recipe=load_recipes(tables.get("recipe", {}), where=file),

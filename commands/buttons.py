@@ -19,6 +19,7 @@ FAVOURITE = "keep"
 INFO = "info"
 PICTURE = "picture"
 FORGET = "forget"
+AUDIT = "audit"
 
 
 def button(deed: str, about: str, label: str, emoji: str | None = None) -> Button[Any]:

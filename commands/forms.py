@@ -8,7 +8,7 @@ from typing import Any
 import discord
 from discord.ui import Label, Modal, TextInput
 
-from commands import errors, replies
+from commands import errors, gate, replies
 from commands.errors import explained
 from commands.house import House
 from gen.errors import Refused
@@ -52,6 +52,7 @@ def hear(client: discord.Client, house: House, acts: Mapping[str, Act]) -> None:
         words = _words(interaction.data)
         async with explained(interaction):
             try:
+                gate.admit(house, interaction)
                 await acts[deed](house, interaction, about, words)
             except Refused as error:  # what was typed is not lost with the form
                 await errors.tell(interaction, replies.returned(error, words, interaction.locale.value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from commands.door import Door
 from commands.echoes import Echoes
 from commands.pictures import Pictures
 from gen.job import Asker, Job
+from gen.office import Office
 from gen.studio import Studio, Upload
 
 
@@ -35,7 +36,7 @@ class Desk(Protocol):
         ...
 
     def tier(self, user: discord.User | discord.Member) -> str:
-        """The heaviest tier that the person's roles give."""
+        """The tier that an operator gave, else the heaviest that the person's roles give."""
         ...
 
     def bare(self, interaction: discord.Interaction) -> bool:
@@ -51,6 +52,10 @@ class Desk(Protocol):
         ...
 
 
+#: Reads the recipes anew: names of those that came, went and changed. Raises Misconfigured; all is as it was.
+Reload = Callable[[], Awaitable[Mapping[str, Sequence[str]]]]
+
+
 @dataclass(frozen=True)
 class House:
     """One for the whole program; made in `bot.__main__`."""
@@ -58,6 +63,8 @@ class House:
     studio: Studio
     board: Board
     desk: Desk
+    office: Office
+    reload: Reload
     echoes: Echoes = field(default_factory=Echoes)
     pictures: Pictures = field(default_factory=Pictures)
     door: Door = field(default_factory=Door)

@@ -29,6 +29,7 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
             counts=await studio.counts(user.id),
             line=len(studio.places()),
             paused=studio.queue.paused,
+            closed=studio.queue.closed,
             pace=studio.pace.known,
             since=studio.since,
         )

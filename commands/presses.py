@@ -9,6 +9,7 @@ from typing import Any
 import discord
 from discord.ui import Button, DynamicItem, Item
 
+from commands import gate
 from commands.errors import explained
 from commands.house import House
 
@@ -35,6 +36,8 @@ def hearing(
         async def callback(self, interaction: discord.Interaction[Any]) -> None:
             async with explained(interaction):
                 if not house.echoes.heard(interaction.id):
+                    if deed not in gate.OPEN:
+                        gate.admit(house, interaction)
                     await act(house, interaction, self.about)
 
     return Press

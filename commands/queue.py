@@ -22,5 +22,6 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
             interaction.user.id,
             interaction.locale.value,
             paused=house.studio.queue.paused,
+            closed=house.studio.queue.closed,
         )
         await interaction.response.send_message(text, ephemeral=True)

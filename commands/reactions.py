@@ -8,12 +8,12 @@ from contextlib import suppress
 
 import discord
 
-from commands import buttons
+from commands import buttons, replies
 from commands.echoes import BRIEF
 from commands.errors import UNHEARD, sentence
 from commands.house import House
 from commands.making import NOBODY
-from gen.errors import NotFound
+from gen.errors import NotAllowed, NotFound
 from gen.job import Job
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 STANDS = 15.0
 #: A deed that every message about a job has one of.
 TELLING = (buttons.REROLL, buttons.CANCEL)
+#: Reactions that ask for something: who may not is told so. Other reactions may be mere opinions.
+ASKS = frozenset({*replies.REROLLS, replies.LETTER})
 
 Event = discord.RawReactionActionEvent
 #: Is given the house, the client, the reaction, and the job behind the message.
@@ -42,6 +44,8 @@ async def reacted(house: House, client: discord.Client, acts: Mapping[str, Act],
     try:
         if job := await behind(house, client, event):
             locale = job.asker.locale
+            if not _admitted(house, event, asks=emoji in ASKS):
+                return
             await act(house, client, event, job)
     except UNHEARD as error:
         log.warning("reaction %s on message %s came to nothing: %s", emoji, event.message_id, error)
@@ -49,6 +53,17 @@ async def reacted(house: House, client: discord.Client, acts: Mapping[str, Act],
         log.warning("reaction %s on message %s: %r", emoji, event.message_id, error)
         with suppress(*UNHEARD):
             await tell(client, event, sentence(locale, error))
+
+
+def _admitted(house: House, event: Event, *, asks: bool) -> bool:
+    """Whether the person may. Raises NotAllowed where they asked for something, for them to read."""
+    try:
+        house.office.admit(event.user_id, event.guild_id)
+    except NotAllowed:
+        if asks:
+            raise
+        return False
+    return True
 
 
 async def behind(house: House, client: discord.Client, event: Event) -> Job | None:

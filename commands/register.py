@@ -10,12 +10,14 @@ import discord
 from discord import app_commands
 
 from commands import (
+    admin,
     animate,
     buttons,
     cancel,
     errors,
     favourite,
     forms,
+    gate,
     help,
     history,
     img2vid,
@@ -48,16 +50,13 @@ def register(client: discord.Client, tree: app_commands.CommandTree[Any], house:
     """Everything that people can type, press and react with."""
     for command in (
         animate, img2vid, interp, cancel, queue, history, show, info, models, help, picture, reroll, remix,
-        letter, favourite, privacy,
+        letter, favourite, privacy, admin,
     ):  # fmt: skip
         command.add(tree, house)
     errors.add(tree)
     forms.hear(client, house, {buttons.REMIX: remix.submit, buttons.PICTURE: picture.submit})
 
-    async def first(interaction: discord.Interaction[Any]) -> bool:
-        return not house.echoes.heard(interaction.id)
-
-    tree.interaction_check = first  # type: ignore[method-assign]  # the tree is the client's own, not ours to subclass
+    tree.interaction_check = partial(gate.passes, house)  # type: ignore[method-assign]  # the tree is the client's own, not ours to subclass
     # bot.client.Client hands every reaction to this.
     client.reacted = partial(reactions.reacted, house, client, ADDED)  # type: ignore[attr-defined]  # it is its own field
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -25,37 +24,9 @@ from db.rows import JOBS, exported, job_of
 from db.store import Store
 from db.tables import BanRow, ClipRow, DeedRow, Favourite, Guild, JobRow, Tally, User
 from gen.job import State
+from gen.ports import Ban, Deed, Subject
 
 Plain = dict[str, Any]
-
-
-class Subject(StrEnum):
-    """Whom a ban is about."""
-
-    USER = "user"
-    GUILD = "guild"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ban:
-    """Who may not ask for clips, why, by whose word and until when. Times are seconds since 1970."""
-
-    kind: Subject
-    subject: int
-    reason: str
-    actor: int
-    since: float
-    until: float | None  # None: until it is lifted
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deed:
-    """Something that an operator did."""
-
-    at: float
-    actor: int
-    deed: str
-    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,13 +112,12 @@ class People:
         statement = select(DeedRow.at, DeedRow.actor, DeedRow.deed, DeedRow.details)
         if before is not None:
             statement = statement.where(DeedRow.at < before)
-        statement = statement.order_by(DeedRow.at.desc(), DeedRow.id.desc()).limit(limit)
-        return await self._store.read(
-            lambda connection: [
-                Deed(at=row.at, actor=row.actor, deed=row.deed, values=row.details)
-                for row in connection.execute(statement)
-            ]
-        )
+        return await self._deeds(statement.order_by(DeedRow.at.desc(), DeedRow.id.desc()).limit(limit))
+
+    async def decided(self, *deeds: str) -> Sequence[Deed]:
+        """All acts of those kinds, oldest first: what holds now is what was decided last."""
+        statement = select(DeedRow.at, DeedRow.actor, DeedRow.deed, DeedRow.details)
+        return await self._deeds(statement.where(DeedRow.deed.in_(deeds)).order_by(DeedRow.id))
 
     async def export(self, user: int) -> Plain:
         """All that is kept about a user, in plain values."""
@@ -159,6 +129,14 @@ class People:
         Jobs WAITING or RUNNING stay: cancel them first. Bans and the audit are the operator's, and stay.
         """
         return await self._store.write(lambda connection: _forget(connection, user))
+
+    async def _deeds(self, statement: Any) -> Sequence[Deed]:
+        return await self._store.read(
+            lambda connection: [
+                Deed(at=row.at, actor=row.actor, deed=row.deed, values=row.details)
+                for row in connection.execute(statement)
+            ]
+        )
 
     async def _bans(self, about: Any) -> Sequence[Ban]:
         statement = select(*BanRow.__table__.columns).where(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol
 
 from gen.job import Clip, Job, Picture, Request, State
@@ -49,6 +50,35 @@ class Darkroom(Protocol):
         ...
 
 
+class Subject(StrEnum):
+    """Whom a ban is about."""
+
+    USER = "user"
+    GUILD = "guild"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ban:
+    """Who may not ask for clips, why, by whose word and until when. Times are seconds since 1970."""
+
+    kind: Subject
+    subject: int
+    reason: str
+    actor: int
+    since: float
+    until: float | None  # None: until it is lifted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deed:
+    """Something that an operator did."""
+
+    at: float
+    actor: int
+    deed: str
+    values: Mapping[str, Any]
+
+
 class Forgotten(Protocol):
     """What was erased, and the files that are to be removed now."""
 
@@ -69,7 +99,33 @@ class Forgotten(Protocol):
 
 
 class People(Protocol):
-    """What people chose and keep, durable when the call returns."""
+    """What people chose and keep, and what operators decided; durable when the call returns."""
+
+    async def ban(
+        self, kind: Subject, subject: int, *, reason: str, actor: int, until: float | None = None
+    ) -> Ban:
+        """Bans a user or a server, in place of an earlier ban, and writes so in the audit."""
+        ...
+
+    async def unban(self, kind: Subject, subject: int, *, actor: int) -> bool:
+        """Lifts a ban and writes so in the audit; False when there was none."""
+        ...
+
+    async def bans(self) -> Sequence[Ban]:
+        """All bans in force, users' first."""
+        ...
+
+    async def audit(self, actor: int, deed: str, values: Mapping[str, Any]) -> None:
+        """Writes what an operator did."""
+        ...
+
+    async def audits(self, *, limit: int = 50, before: float | None = None) -> Sequence[Deed]:
+        """What operators did, newest first."""
+        ...
+
+    async def decided(self, *deeds: str) -> Sequence[Deed]:
+        """All acts of those kinds, oldest first: what holds now is what was decided last."""
+        ...
 
     async def export(self, user: int) -> dict[str, Any]:
         """All that is kept about a user, in plain values."""

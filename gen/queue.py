@@ -105,6 +105,7 @@ class Queue:
         self.per_guild = per_guild  # jobs of one guild waiting at once; 0 is no cap
         self.cap: Callable[[int], Cap] = lambda guild: Cap()  # what a guild chose within that
         self.paused = ""  # why nothing is served at present
+        self.closed = ""  # why nothing new is taken at present
         self._monotonic = monotonic
         self._lanes: dict[int, Lane] = {}
         self._guilds: dict[int, int] = {}
@@ -125,6 +126,8 @@ class Queue:
 
     def can_take(self, user: int, guild: int | None, tier: str) -> None:
         """Raises LaneFull or NotAllowed when one more clip of that user may not wait."""
+        if self.closed:
+            raise NotAllowed("No new clips are taken at present: {reason}", reason=self.closed)
         most = self._tier(tier).waiting
         lane = self._lanes.get(user)
         if lane and len(lane.jobs) + len(lane.seats) >= most:
@@ -197,9 +200,13 @@ class Queue:
         """Serves nothing until `resume`."""
         self.paused = reason
 
+    def close(self, reason: str) -> None:
+        """Takes nothing new until `resume`; what is there is served."""
+        self.closed = reason
+
     def resume(self) -> None:
-        """Serves again."""
-        self.paused = ""
+        """Serves and takes again."""
+        self.paused = self.closed = ""
         self._wake.set()
 
     def waiting(self, user: int) -> list[Job]:

@@ -75,7 +75,7 @@ class Studio:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.recipes = recipes
-        self.defaults = defaults
+        self.defaults = defaults  # both change when the operator has them read anew
         self.queue = queue
         self.worker = worker
         self.courier = courier

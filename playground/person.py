@@ -109,7 +109,7 @@ class Person(AtHome):
             fits = one.guild_id is None or one.guild_id == channel.guild_id
             fits = fits and one.definition["type"] == kind and (contexts is None or context in contexts)
             fits = fits and not (context == 1 and one.definition.get("dm_permission") is False)
-            if fits and (needs is None or context == 1 or held & int(needs) == int(needs)):
+            if fits and (needs is None or context == 1 or _permitted(held, int(needs))):
                 found[one.definition["name"]] = one
         return found
 
@@ -253,6 +253,11 @@ class Person(AtHome):
         if message.author_id != self.id and message.only != self.id:
             self._channel(message.channel_id, Can.MANAGE_MESSAGES)
         self.world.remove(message)
+
+
+def _permitted(held: int, needs: int) -> bool:
+    """Whether a client shows a command that needs these permissions by default; 0 is for administrators."""
+    return bool(held & Can.ADMINISTRATOR) or (needs != 0 and held & needs == needs)
 
 
 def _chosen(select: Json, values: list[str]) -> None:

@@ -21,6 +21,7 @@ from commands.replies.notices import (
     unheard,
     unreadable,
 )
+from commands.replies.office import ACTS, Affairs, audit, done, everyones, reloaded, status
 from commands.replies.pieces import (
     DROP,
     LETTER,
@@ -38,10 +39,11 @@ from commands.replies.shelf import PAGE, SEARCH, Look, history
 from commands.replies.ticket import failed, ticket
 
 __all__ = [
-    "DROP", "LETTER", "LINES", "PAGE", "REROLL", "REROLLS", "SEARCH", "STAR", "Look", "Standing",
-    "asked", "bare", "broken", "card", "failed", "file_name", "forbidden", "forget", "forgetting",
-    "forgotten", "help_", "history", "idle", "info", "kept", "letter", "letter_sent", "link",
-    "models", "outdated", "parameters", "picture_form", "queue", "reading", "refused", "remix_form",
-    "returned", "sent_privately", "spoken", "stopped", "suggestion", "ticket", "title", "unheard",
+    "ACTS", "DROP", "LETTER", "LINES", "PAGE", "REROLL", "REROLLS", "SEARCH", "STAR", "Affairs",
+    "Look", "Standing", "asked", "audit", "bare", "broken", "card", "done", "everyones", "failed",
+    "file_name", "forbidden", "forget", "forgetting", "forgotten", "help_", "history", "idle",
+    "info", "kept", "letter", "letter_sent", "link", "models", "outdated", "parameters",
+    "picture_form", "queue", "reading", "refused", "reloaded", "remix_form", "returned",
+    "sent_privately", "spoken", "status", "stopped", "suggestion", "ticket", "title", "unheard",
     "unreadable",
 ]  # fmt: skip

@@ -31,6 +31,7 @@ class Standing:
     counts: Mapping[State, int]
     line: int  # clips in the whole line
     paused: str  # why nothing is served, if so
+    closed: str  # why nothing new is taken, if so
     pace: Pace
     since: float  # when the bot started, in seconds since 1970
 
@@ -90,8 +91,7 @@ def info(standing: Standing, locale: str) -> str:
         count(locale, "One clip is in the line", "{number} clips are in the line", standing.line)
         if standing.line else say(locale, "Nobody is waiting"),
     ]  # fmt: skip
-    if standing.paused:
-        lines.append(say(locale, "The line is paused: {reason}", reason=quote(standing.paused)))
+    lines += pieces.halts(locale, standing.paused, standing.closed)
     lines += [
         say(locale, "{model}: {pace}", model=name, pace=_pace(locale, standing.pace, name))
         for name in sorted(standing.pace)

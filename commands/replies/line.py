@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from commands.replies import pieces
-from commands.words import count, fit, plain, quote, say
+from commands.words import count, fit, plain, say
 from gen.job import Job, State
 from gen.studio import Place
 
@@ -13,16 +13,19 @@ from gen.studio import Place
 LINES = 12
 
 
-def queue(places: Sequence[Place], user: int, locale: str, *, paused: str = "") -> str:
-    """The line as `user` may see it: their own clips by name, others' without."""
+def queue(places: Sequence[Place], user: int, locale: str, *, paused: str = "", closed: str = "") -> str:
+    """The line as `user` may see it: their own clips by name, others' without; why it stands still or takes
+    nothing new, if so."""
+    halts = pieces.halts(locale, paused, closed)
+    if not places and halts:
+        return "\n".join([say(locale, "Nobody is waiting."), *halts])
     if not places:
         return say(locale, "Nobody is waiting; a clip that you ask for now starts at once.")
     lines = [count(locale, "**One clip is in the line**", "**{number} clips are in the line**", len(places))]
-    if paused:
-        lines.append(say(locale, "The line is paused: {reason}", reason=quote(paused)))
+    lines += halts
     mine = [place.ahead for place in places if place.job.asker.user == user]
     shown = [place for place in places if place.ahead < LINES or place.ahead in mine][: 2 * LINES]
-    lines += [_in_line(place, user, locale) for place in shown]
+    lines += [_in_line(place, user, locale, bool(paused)) for place in shown]
     if more := len(places) - len(shown):
         lines.append(pieces.small(locale, count(locale, "and one more", "and {number} more", more)))
     if not mine:
@@ -53,8 +56,8 @@ def stopped(job: Job, locale: str) -> str:
     return say(locale, "{name} has ended already.", name=name)
 
 
-def _in_line(place: Place, user: int, locale: str) -> str:
-    """One clip of the line."""
+def _in_line(place: Place, user: int, locale: str, paused: bool) -> str:
+    """One clip of the line; in one that stands still nobody knows when it is ready."""
     job = place.job
     mine = job.asker.user == user
     name = f"{pieces.title(job, 60)} (`{job.id}`)" if mine else say(locale, "someone's clip")
@@ -62,4 +65,6 @@ def _in_line(place: Place, user: int, locale: str) -> str:
     if job.state is State.RUNNING:
         doing = pieces.doing(locale, place.step) if mine else say(locale, "being made")
         return say(locale, "{n}\\. {name} · {doing} · ready {at}", n=number, name=name, doing=doing, at=at)
+    if paused:
+        return f"{number}\\. {name}"
     return say(locale, "{n}\\. {name} · ready {at}", n=number, name=name, at=at)

@@ -118,6 +118,14 @@ def without(locale: str, idle: Sequence[str]) -> list[str]:
     return [small(locale, say(locale, "no effect here: {idle}", idle=", ".join(idle)))] if idle else []
 
 
+def halts(locale: str, paused: str, closed: str) -> list[str]:
+    """Why the line stands still, and why it takes nothing new, if so."""
+    lines = [say(locale, "The line is paused: {reason}", reason=quote(paused))] if paused else []
+    if closed:
+        lines.append(say(locale, "No new clips are taken at present: {reason}", reason=quote(closed)))
+    return lines
+
+
 def at(moment: float) -> str:
     """A time that ticks by itself."""
     return f"<t:{math.ceil((moment + LAG) / GRAIN) * GRAIN}:R>"
@@ -179,7 +187,10 @@ def refused(error: ZoetropeError, locale: str) -> str:
 
 
 def _shown(locale: str, name: str, value: object) -> object:
-    """A value of an error; what a flag takes is ours, and said in the person's language; so are channels."""
+    """A value of an error; what a flag takes is ours, and said in the person's language; so are channels, and
+    a time ticks."""
+    if name == "until":
+        return f"<t:{value}:R>"
     if not isinstance(value, str) or name == "channels":
         return value
     return say(locale, value) if name == "takes" else quote(value, 400)

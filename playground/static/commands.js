@@ -13,8 +13,9 @@ export function available(commands, channel) {
     if (each.guild_id ? each.guild_id !== channel?.guild_id : guild.has(`${each.type ?? 1} ${each.name}`)) return false;
     if (each.contexts && !each.contexts.includes(place)) return false;
     if (!each.contexts && each.dm_permission === false && place === 1) return false;
-    const wanted = each.default_member_permissions;
-    return !(wanted && may !== null && !(may & 8n) && (may & BigInt(wanted)) !== BigInt(wanted));
+    const wanted = each.default_member_permissions; // "0" is for administrators alone
+    if (wanted === null || wanted === undefined || may === null || may & 8n) return true;
+    return BigInt(wanted) !== 0n && (may & BigInt(wanted)) === BigInt(wanted);
   });
 }
 

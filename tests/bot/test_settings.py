@@ -17,6 +17,7 @@ TABLES = {
     "engine": settings.Engine,
     "files": settings.Files,
     "words": settings.Words,
+    "operators": settings.Operators,
     "gateway": settings.Gateway,
     "log": settings.Log,
     "health": settings.Health,

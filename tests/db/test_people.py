@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from db.ledger import Ledger
-from db.people import Subject
 from gen.job import State
+from gen.ports import Subject
 from tests.db.ledger_jobs import CLIP, job, way
 
 ME, YOU, GUILD = 2**63 - 1, 11, 77

@@ -109,11 +109,21 @@ async def test_a_command_for_moderators_is_offered_to_them_alone(place, bot, sta
     async def settings(interaction: discord.Interaction) -> None:
         await interaction.response.send_message("set")
 
+    @bot.tree.command(description="For administrators, whom no permission need be named")
+    @app_commands.default_permissions()
+    async def operate(interaction: discord.Interaction) -> None:
+        await interaction.response.send_message("done")
+
     await start()
     clips = place.channel("clips")
     with pytest.raises(Impossible):
         await place.person("Ben").slash(clips, "settings")
     assert (await (await place.person("Mod").slash(clips, "settings")).message())["content"] == "set"
+    with pytest.raises(Impossible):
+        await place.person("Mod").slash(clips, "operate")
+    deed = await place.person("Ada").slash(clips, "operate")  # the guild's owner
+    assert (await deed.message())["content"] == "done"
+    assert "operate" in place.person("Ben").commands(await place.person("Ben").direct())
     everyone = place.world.roles[place.guild.id]
     await place.do(places.allow, place.place("clips"), everyone, deny=Can.USE_APPLICATION_COMMANDS)
     with pytest.raises(Impossible, match="USE_APPLICATION_COMMANDS"):
