@@ -216,7 +216,7 @@ async def hostile(handler: Handler, **settings: Any) -> AsyncIterator[tuple[Desk
             )
             here = replace(here, files=replace(here.files, upload=1))
             client = discord.Client(intents=discord.Intents.none())
-            yield Desk(client, session, here, force, patience=0.5), base
+            yield Desk(client, session, here, force, {}, patience=0.5), base
     finally:
         await runner.cleanup()
 
@@ -305,7 +305,7 @@ async def test_only_the_file_host_is_asked() -> None:
         ):  # fmt: skip
             with pytest.raises(BadRequest, match="is not an attachment of Discord's"):
                 await desk.fetch(attachment(url))
-        real = Desk(desk.client, desk.session, replace(desk.settings, discord=Discord()), force)
+        real = Desk(desk.client, desk.session, replace(desk.settings, discord=Discord()), force, {})
         for url in (
             "http://cdn.discordapp.com/a.png", "https://cdn.discordapp.com.evil.example/a.png",
             "https://cdn.discordapp.com@evil.example/a.png", "https://evil.example/cdn.discordapp.com/a.png",
