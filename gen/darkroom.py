@@ -139,7 +139,7 @@ class Darkroom:
         """Ends the child; whoever still waits for a turn is sent away, with no child of their own."""
         self._closed = True
         if self._child:
-            await self._child.end()
+            await self._child.kill()
 
     async def _ready(self) -> Child:
         if self._child is None or not self._child.alive:

@@ -276,8 +276,7 @@ async def test_a_child_with_nothing_to_do_ends(hosts: Hosts) -> None:
     await host.make(asked(), nobody, limit=AMPLE)
     pid = host.pid
     assert pid
-    await until(lambda: host.pid is None)
-    assert gone(pid)
+    await until(lambda: host.pid is None and gone(pid))
     assert (await host.make(asked(), nobody, limit=AMPLE)).frames == 8
 
 
