@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import ack, core, film, fuzz, kill, life, through
+from bench import ack, core, film, fuzz, kill, life, line, through
 from bench.stage import Figures
 
 Rows = Callable[[Callable[[str], None]], Coroutine[None, None, Figures]]
@@ -35,6 +35,7 @@ BENCHES: Mapping[str, Rows] = {
     "ack": ack.rows,
     "core": core.rows,
     "through": through.rows,
+    "line": line.rows,
     "encode": film.rows,
     "fuzz": fuzz.rows,
     "life": life.rows,

@@ -10,6 +10,7 @@ import pytest
 from bench import fuzz
 from bench.__main__ import BENCHES
 from bench.ack import MOODS, measure
+from bench.line import Said, Watch
 from bench.stage import ECHO, OURS, Row
 
 MIB = 2**20
@@ -40,6 +41,23 @@ async def test_every_first_answer_is_timed(command: tuple[str, ...]) -> None:
     assert 0 < row.p50 <= row.p99 < 3000
 
 
+def test_a_ticket_is_held_against_what_came() -> None:
+    said = [Said("star 2", 10.0, 1, 14.0), Said("star 2", 5.0, 0, 9.0), Said("star 1", 10.0, 2, 12.0)]
+    watch = Watch(said, {"star 0": 9.0, "star 1": 12.0, "star 2": 13.0})
+    assert watch.places_off(since=10.0) == [0, 2]
+    assert watch.places_off(since=0.0) == [0, 2, 2]
+    assert watch.seconds_off(since=10.0) == [1.0, 0.0]
+
+
+def test_a_place_is_read_off_a_ticket() -> None:
+    watch = Watch()
+    for text in ("Yours is next · ready <t:9:R>", "One clip is ahead of yours · ready <t:9:R>", "star"):
+        watch.hear({"t": "MESSAGE_UPDATE", "d": {"content": f"**star 7**\n{text}", "attachments": []}})
+    watch.hear({"t": "MESSAGE_CREATE", "d": {"content": "**star 7**", "attachments": [{}]}})
+    assert [one.ahead for one in watch.said] == [0, 1]
+    assert list(watch.came) == ["star 7"]
+
+
 def test_percentiles_are_those_of_the_times() -> None:
     hundred = Row([float(number) for number in range(1, 101)])
     assert (hundred.p50, hundred.p99) == (50.5, 99.0)
@@ -49,4 +67,4 @@ def test_percentiles_are_those_of_the_times() -> None:
 
 def test_every_row_of_the_first_answer_is_there() -> None:
     assert set(MOODS) == {"idle", "busy", "compiling", "crashing"}
-    assert {"ack", "core", "through", "encode", "fuzz", "life", "kill"} <= set(BENCHES)
+    assert {"ack", "core", "through", "line", "encode", "fuzz", "life", "kill"} <= set(BENCHES)
