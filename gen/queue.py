@@ -5,12 +5,14 @@ lowest turn is served (of equal ones, the one that has had its turn longest), an
 ROUND / weight; a lane that was idle or throttled starts at the clock's present. So a user with one clip never
 waits behind more than one clip of each other user (n clips of a user of weight n), the clip being made
 included. This is start-time fair queueing (Goyal, Vin and Cheng, 1996) in which every clip costs one turn.
+
+A clip whose model would have to be loaded first may be overtaken by clips of models that are loaded: at most
+`OVERTAKEN` times, in no lane's own order, and never so that the promise breaks (`gen/turn.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import itertools
 import math
 import time
@@ -22,7 +24,9 @@ from dataclasses import dataclass, field
 from asyncio_throttle import Throttler
 
 from gen.errors import LaneFull, Misconfigured, NotAllowed
+from gen.forecast import Ghost, play
 from gen.job import Job
+from gen.turn import Warmth, choose, rank
 
 #: How often a throttled lane looks whether it may go on, in seconds.
 LOOK = 0.1
@@ -85,6 +89,14 @@ class Lane:
     released: deque[float] = field(default_factory=deque)  # when its last jobs were let go
     free: bool = False  # its throttle has let the next job go
     opening: asyncio.Task[None] | None = None
+    served: int = -1  # which service was its last
+    ready: int = 0  # which service was the last one when its first job became free to go
+    overtaken: int = 0  # how often its first job was
+
+    @property
+    def cost(self) -> int:
+        """By how much a clip moves its turn on."""
+        return self.tier.cost
 
     def of_guild(self, guild: int) -> int:
         """How many jobs and seats are that guild's."""
@@ -99,17 +111,21 @@ class Queue:
         tiers: Mapping[str, Tier],
         *,
         per_guild: int = 0,
+        warmth: Callable[[], Warmth] = Warmth,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.tiers = tiers
         self.per_guild = per_guild  # jobs of one guild waiting at once; 0 is no cap
         self.cap: Callable[[int], Cap] = lambda guild: Cap()  # what a guild chose within that
+        self.warmth = warmth  # which models are loaded, when no clip is being made
         self.paused = ""  # why nothing is served at present
         self.closed = ""  # why nothing new is taken at present
         self._monotonic = monotonic
         self._lanes: dict[int, Lane] = {}
         self._guilds: dict[int, int] = {}
         self._clock = 0
+        self._served = 0  # jobs so far
+        self._last: Job | None = None
         self._count = itertools.count()
         self._wake = asyncio.Event()
         self._most_lanes = 1000
@@ -166,6 +182,8 @@ class Queue:
         lane = self._lane(job.asker.user, job.asker.tier)
         if not lane.jobs:
             self._catch_up(lane)
+            lane.turn = min(lane.turn, self._clock + lane.cost)  # ahead by more only for having overtaken
+            lane.ready, lane.overtaken = self._served, 0
         lane.jobs.append(job)
         self._tally(job.asker.guild, 1)
         self._open(lane)
@@ -221,26 +239,13 @@ class Queue:
         are played through, their throttles included; what comes or goes meanwhile is not seen.
         """
         now = self._monotonic()
-        at, clock, count = now + busy, self._clock, itertools.count(next(self._count))
-        ghosts = [_Ghost(lane) for lane in self._lanes.values() if lane.jobs]
-        closed = [(now if ghost.free else ghost.open(now), ghost.since, ghost) for ghost in ghosts]
-        heapq.heapify(closed)
-        ready: list[tuple[int, int, _Ghost]] = []
-        while closed or ready:
-            if not ready:
-                at = max(at, closed[0][0])
-            while closed and closed[0][0] <= at:
-                ghost = heapq.heappop(closed)[2]
-                if ghost.turn < clock:
-                    ghost.turn, ghost.since = clock, next(count)
-                heapq.heappush(ready, (ghost.turn, ghost.since, ghost))
-            clock, _, ghost = heapq.heappop(ready)
-            job = ghost.jobs.popleft()
+        warmth = self.warmth()
+        if self._last and busy:
+            warmth = warmth.after(self._last)
+        ghosts = [Ghost(lane) for lane in self._lanes.values() if lane.jobs]
+        count = itertools.count(next(self._count))
+        for job, at in play(ghosts, now, busy, lasts, self._clock, count, self._served, warmth):
             yield job, at - now
-            ghost.turn, ghost.since = clock + ghost.tier.cost, next(count)
-            if ghost.jobs:
-                heapq.heappush(closed, (ghost.open(at), ghost.since, ghost))
-            at += lasts(job)
 
     async def aclose(self) -> None:
         """Ends the tasks that wait for throttles."""
@@ -254,11 +259,14 @@ class Queue:
         ready = [] if self.paused else [lane for lane in self._lanes.values() if lane.jobs and lane.free]
         if not ready:
             return None
-        lane = min(ready, key=lambda one: (one.turn, one.since))
-        job = lane.jobs.popleft()
-        self._clock = max(self._clock, lane.turn)
-        lane.turn += lane.tier.cost
-        lane.since = next(self._count)
+        lane, passed = choose(ready, self.warmth())
+        for other in passed:
+            other.overtaken += 1
+        job = self._last = lane.jobs.popleft()
+        self._served += 1
+        self._clock = max(self._clock, min(ready, key=rank).turn)
+        lane.turn += lane.cost
+        lane.since, lane.served, lane.overtaken = next(self._count), self._served, 0
         lane.free = False
         self._tally(job.asker.guild, -1)
         self._open(lane)
@@ -276,7 +284,7 @@ class Queue:
         lane.released.append(now)
         while lane.released[0] < now - lane.tier.period:
             lane.released.popleft()
-        lane.free = True
+        lane.free, lane.ready = True, self._served
         self._catch_up(lane)
         self._wake.set()
 
@@ -321,24 +329,3 @@ class Queue:
             if rested and level and not lane.jobs and not lane.seats:
                 del self._lanes[user]
         self._most_lanes = max(1000, 2 * len(self._lanes))
-
-
-class _Ghost:
-    """A lane as `forecast` plays it through."""
-
-    __slots__ = ("free", "jobs", "released", "since", "tier", "turn")
-
-    def __init__(self, lane: Lane) -> None:
-        self.tier = lane.tier
-        self.turn = lane.turn
-        self.since = lane.since
-        self.free = lane.free
-        self.jobs = deque(lane.jobs)
-        self.released = deque(lane.released)
-
-    def open(self, at: float) -> float:
-        """When the throttle, asked at that time, lets the next job go."""
-        if len(self.released) >= self.tier.rate:
-            at = max(at, self.released[-self.tier.rate] + self.tier.period)
-        self.released.append(at)
-        return at
