@@ -40,9 +40,10 @@ from gen.host import Host, Patience
 from gen.job import Job
 from gen.office import Office
 from gen.queue import Queue
-from gen.recipe import Recipe
+from gen.recipe import Recipe, heavy
 from gen.shelf import Shelf
 from gen.studio import Place, Studio
+from gen.turn import Warmth
 from gen.worker import Worker
 
 log = logging.getLogger("bot")
@@ -72,7 +73,9 @@ async def serve(settings: Settings) -> None:
         recipes, defaults = dict(settings.recipe), settings.defaults()  # one of each, for all who read them
         engine = await stack.enter_async_context(_engine(settings, recipes))
         queue = Queue(
-            {name: role.tier for name, role in settings.tier.items()}, per_guild=settings.queue.per_guild
+            {name: role.tier for name, role in settings.tier.items()},
+            per_guild=settings.queue.per_guild,
+            warmth=lambda: Warmth(heavy(recipes), settings.engine.warm, engine.warm),
         )
         stack.push_async_callback(queue.aclose)
 
@@ -128,6 +131,7 @@ def _engine(settings: Settings, recipes: Mapping[str, Recipe]) -> Host:
         cache=settings.data / "weights",
         environ=os.environ,
         device=settings.engine.device,
+        warm=settings.engine.warm,
         idle=settings.engine.idle,
         patience=Patience(least=settings.engine.stall, unsure=settings.engine.stall),
     )

@@ -92,6 +92,7 @@ class Engine:
     patience: float = 900.0
     stall: float = 120.0
     idle: float = 900.0
+    warm: int = 1
 
 
 @dataclass(frozen=True)
@@ -255,6 +256,7 @@ LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("engine.patience", above, "above 0"),
     ("engine.stall", above, "above 0"),
     ("engine.idle", from_nought, "0 (never) or above"),
+    ("engine.warm", above, "1 or above"),
     ("files.upload", above, "above 0"),
     ("files.room", from_nought, "0 or above"),
     ("files.days", from_nought, "0 (all are kept) or above"),

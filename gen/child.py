@@ -10,6 +10,7 @@
     out   {"say": "ready", "pid"}  {"say": "log", "level", "text"}
           {"say": "progress", "id", "stage", "done", "total", "preview"}
           {"say": "done", "id", "value"}  {"say": "cancelled", "id"}  {"say": "error", "id", "failure"}
+          {"say": "warm", "names"}, when it changed: whose models are loaded, the last used last
 
 When its input ends, whoever started it is gone: it ends at once, so that no orphan holds the card.
 """
@@ -27,6 +28,7 @@ import queue
 import sys
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -46,6 +48,7 @@ log = logging.getLogger("gen.child")
 Do = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 PREVIEW_EVERY = 2.5  # seconds
+SMALL = 4  # models that run on any processor and are kept beside the others
 FEWEST = 8  # frames that are still a clip, where memory allows no more
 POISONED = 70  # exit code after an error that spoils the device's context
 WRITTEN = 256 * 2**20  # bytes of a file in mode "media"
@@ -116,14 +119,16 @@ class Log(logging.Handler):
 
 
 class Engine:
-    """Keeps one model warm and makes clips with it."""
+    """Keeps models warm and makes clips with them."""
 
-    def __init__(self, wire: Wire, data: Path, cache: Path, device: str) -> None:
+    def __init__(self, wire: Wire, data: Path, cache: Path, device: str, most: int) -> None:
+        """`most` is how many models that want a device's memory are kept at once, where they fit."""
         self.wire = wire
         self.data = data
         self.cache = cache
         self.device = device
-        self._warm: tuple[dict[str, Any], Model] | None = None
+        self.most = most
+        self._warm: OrderedDict[str, tuple[dict[str, Any], Model]] = OrderedDict()  # the last used last
 
     def make(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """The clip's values. Raises ZoetropeError, Cancelled."""
@@ -171,11 +176,11 @@ class Engine:
                 log.warning("out of memory: %s", error)
             except Exception as error:
                 if not _is_memory(error):
-                    self._warm = None  # who knows what it is in the middle of
+                    self._drop(recipe["name"])  # who knows what it is in the middle of
                     raise
                 log.warning("out of memory: %s", error)
-            _collect()  # outside the except block: its traceback holds on to the frames
-        self._free()
+            self._leave(recipe["name"])  # outside the except block: its traceback holds on to the frames
+        self._leave()
         raise OutOfMemory(
             "This clip needs more memory than the device has; ask for fewer seconds or a smaller size."
         )
@@ -211,19 +216,23 @@ class Engine:
         return film
 
     def _model(self, recipe: Mapping[str, Any], report: Report) -> Model:
-        """The recipe's model, loaded unless it is the warm one."""
-        if self._warm and self._warm[0] == recipe:
-            return self._warm[1]
-        self._free()
+        """The recipe's model, loaded unless it is a warm one."""
+        name = recipe["name"]
+        known, model = self._warm.pop(name, (None, None))
+        if model is not None and known == recipe:
+            self._keep(recipe, model)
+            return model
+        del model
+        self._make_room(recipe)
         if recipe["weights"]:
             self._fetch(recipe["weights"], report.step("fetching"))
         step = report.step("loading")
         step(0, 1, None)
         module = importlib.import_module(f"gen.models.{_family(recipe['family'])}")
-        model: Model = module.Model(_recipe(recipe), device=self._device(), cache=self.cache)
-        self._warm = (dict(recipe), model)
+        loaded: Model = module.Model(_recipe(recipe), device=self._device(), cache=self.cache)
+        self._keep(recipe, loaded)
         step(1, 1, None)
-        return model
+        return loaded
 
     def _fetch(self, named: Mapping[str, Any], step: OnStep) -> int:
         """Brings weights here ahead of loading, so that a long download is seen to go on, in MiB; how many
@@ -243,10 +252,42 @@ class Engine:
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
 
-    def _free(self) -> None:
-        """Lets the model and all memory of the device go."""
-        self._warm = None
+    def _make_room(self, recipe: Mapping[str, Any]) -> None:
+        """Lets models go, the longest unused first, until there are few enough and this one fits beside the
+        rest. What runs on any processor takes no room and makes none: a few of those are kept."""
+        large, small = (
+            [name for name, (known, _) in self._warm.items() if bool(known["memory"]) is is_large]
+            for is_large in (True, False)
+        )
+        for name in small[: max(0, len(small) + 1 - SMALL)]:
+            self._drop(name)
+        while large and recipe["memory"] and not (len(large) < self.most and self._fits(recipe["memory"])):
+            name = large.pop(0)
+            log.info("model %s makes room for %s", name, recipe["name"])
+            self._drop(name)
+            _collect()
+
+    def _fits(self, memory: float) -> bool:
+        """Whether so many GiB are free on the device, as measured now."""
+        if "torch" not in sys.modules:
+            return True  # nothing of ours is there yet
+        device = importlib.import_module("gen.models.device")
+        machine = device.look(self._device())
+        return bool(machine.kind == "cpu" or memory <= machine.free * device.ROOM)
+
+    def _leave(self, name: str = "") -> None:
+        """Lets all models but that one go, and all memory of the device that nobody holds."""
+        for other in [each for each in self._warm if each != name]:
+            self._drop(other)
         _collect()
+
+    def _keep(self, recipe: Mapping[str, Any], model: Model) -> None:
+        self._warm[recipe["name"]] = dict(recipe), model
+        self.wire.say("warm", names=list(self._warm))
+
+    def _drop(self, name: str) -> None:
+        if self._warm.pop(name, None):
+            self.wire.say("warm", names=list(self._warm))
 
 
 class Report:
@@ -323,7 +364,7 @@ def main(settings: Mapping[str, Any]) -> None:
         room = Room(wire, data)
         does = {"picture": room.picture, "fit": room.fit, "thumbnail": room.thumbnail}
     else:
-        engine = Engine(wire, data, Path(settings["cache"]), settings["device"])
+        engine = Engine(wire, data, Path(settings["cache"]), settings["device"], settings.get("warm", 1))
         does = {"make": engine.make, "fetch": engine.fetch, "describe": engine.describe}
     wire.say("ready", pid=os.getpid())
     while True:

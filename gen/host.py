@@ -53,6 +53,7 @@ class Child:
         self._out = cast(asyncio.StreamReader, process.stdout)
         self._err = cast(asyncio.StreamReader, process.stderr)
         self._context = contextvars.copy_context()  # that of whoever spoke to it last
+        self.warm: tuple[str, ...] = ()  # recipes whose model is loaded, the last used last
         self._drain = asyncio.create_task(self._print(), name=f"prints of child {process.pid}")
 
     @classmethod
@@ -106,9 +107,13 @@ class Child:
         async with asyncio.timeout(seconds):
             while (line := await self._out.readline()).endswith(b"\n"):  # half a line is a death
                 message: dict[str, Any] = json.loads(line)
-                if message["say"] != "log":
-                    return message
-                log.log(message["level"], "child %d: %s", self.pid, message["text"])
+                match message["say"]:
+                    case "log":
+                        log.log(message["level"], "child %d: %s", self.pid, message["text"])
+                    case "warm":
+                        self.warm = tuple(message["names"])
+                    case _:
+                        return message
         await self.kill()
         log.warning("child %d ended with %s", self.pid, self._process.returncode)
         raise EngineDied("The engine stopped in the middle of its work.")
@@ -174,6 +179,7 @@ class Host:
         cache: Path,
         environ: Mapping[str, str],
         device: str = "auto",
+        warm: int = 1,  # models that are kept loaded, where they fit
         idle: float = 600.0,  # seconds after a clip until the child ends and frees the device; 0: never
         patience: Patience = Patience(),
         name: Callable[[], str] = lambda: uuid.uuid4().hex,  # of a clip's file
@@ -190,6 +196,7 @@ class Host:
         }
         self._settings = {
             "mode": "engine", "data": str(self.data), "cache": str(cache.resolve()), "device": device,
+            "warm": warm,
         }  # fmt: skip
         self._name = name
         self._numbers = itertools.count(1)
@@ -197,12 +204,16 @@ class Host:
         self._child: Child | None = None
         self._rest: asyncio.Task[None] | None = None
         self._usual: dict[str, float] = {}  # the longest step of each recipe so far
-        self._warm = ""  # the recipe that the child made its last clip with
 
     @property
     def pid(self) -> int | None:
         """The child's process id, while there is one."""
         return self._child.pid if self._child and self._child.alive else None
+
+    @property
+    def warm(self) -> tuple[str, ...]:
+        """Recipes whose model the child has loaded, the last used last."""
+        return self._child.warm if self._child and self._child.alive else ()
 
     async def __aenter__(self) -> Self:
         return self
@@ -232,9 +243,7 @@ class Host:
                 id=number, do="make", request=request.to_dict(), recipe=asdict(recipe), file=file, limit=limit
             )
             try:
-                value = await self._heard(child, number, recipe.name, progress)
-                self._warm = recipe.name
-                return Clip.from_dict(value)
+                return Clip.from_dict(await self._heard(child, number, recipe.name, progress))
             except asyncio.CancelledError:
                 await self._stop(child, number, self._grace(recipe.name))
                 for folder, name in (("clips", file), ("thumbs", thumbnail(file))):
@@ -286,7 +295,6 @@ class Host:
         if self._child is None or not self._child.alive:
             for folder in ("clips", "pictures", "previews"):
                 (self.data / folder).mkdir(parents=True, exist_ok=True)
-            self._warm = ""
             self._child = await Child.born(
                 self._settings, self._environ, patience=self.patience.start, nice=NICE
             )
@@ -326,7 +334,7 @@ class Host:
     def _silence(self, recipe: str, stage: str, longest: float | None) -> float:
         """Seconds that the child may say nothing; `longest` is its longest step while it is between two."""
         usual, patience = self._usual.get(recipe), self.patience
-        cold = stage in ("fetching", "loading") or (stage == "starting" and self._warm != recipe)
+        cold = stage in ("fetching", "loading") or (stage == "starting" and recipe not in self.warm)
         if cold or (usual is None and longest is None):
             return patience.first
         if usual is None:

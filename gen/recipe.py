@@ -193,6 +193,11 @@ def pick(recipes: Mapping[str, Recipe], task: Task, name: str) -> Recipe:
     )
 
 
+def heavy(recipes: Mapping[str, Recipe]) -> frozenset[str]:
+    """Those whose model takes its time to load."""
+    return frozenset(recipe.name for recipe in recipes.values() if recipe.memory)
+
+
 _KEYS = {item.name: item for item in fields(Recipe) if item.name != "name"}
 _NEEDED = ("task", "family", "about")
 #: The least that each number may be, in a range or alone.

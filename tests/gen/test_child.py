@@ -40,8 +40,10 @@ def program(code: str) -> subprocess.Popen[str]:
 
 def hear(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout
-    message: dict[str, Any] = json.loads(process.stdout.readline())
-    return message
+    while (message := json.loads(process.stdout.readline()))["say"] == "warm":
+        pass
+    found: dict[str, Any] = message
+    return found
 
 
 def tell(process: subprocess.Popen[str], **command: Any) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from gen.errors import EngineDied, EngineError, OutOfMemory
 from gen.host import Host, Patience
 from gen.job import Clip
 from gen.ports import Step
-from tests.gen.conftest import asked
+from tests.gen.conftest import asked, recipes
 
 ROOT = Path(__file__).parents[2]
 AMPLE = 10 * 2**20
@@ -78,14 +79,44 @@ async def test_a_clip_is_made_and_its_progress_is_real(hosts: Hosts, tmp_path: P
     assert seen == [("loading", 0, 1), ("loading", 1, 1), *making, *encoding]
 
 
-async def test_the_model_stays_warm_and_another_takes_its_place(hosts: Hosts) -> None:
-    host = hosts()
-    stages = []
-    for recipe in ("quick", "quick", "slow", "quick"):
-        watch = Watch()
-        await host.make(asked(recipe), watch, limit=AMPLE)
-        stages.append(watch.steps[0].stage)
-    assert stages == ["loading", "making", "loading", "loading"]
+@pytest.mark.parametrize(
+    ("most", "loads", "warm"),
+    [(1, "light a b a c b", ("light", "b")), (2, "light a b c b", ("light", "c", "b"))],
+)
+async def test_models_stay_warm_and_others_take_their_place(
+    tmp_path: Path, most: int, loads: str, warm: tuple[str, ...]
+) -> None:
+    card = recipes()["quick"]
+    cards = {name: replace(card, name=name, memory=4.0 * (name != "light")) for name in ("light", *"abc")}
+    loaded: list[str] = []
+    async with Host(cards, tmp_path, cache=tmp_path, environ=os.environ, warm=most) as host:
+        assert host.warm == ()
+        for recipe in ("light", "a", "a", "b", "a", "c", "b"):
+            watch = Watch()
+            await host.make(asked(recipe), watch, limit=AMPLE)
+            loaded += [recipe] * (watch.steps[0].stage == "loading")
+            assert host.warm[-1] == recipe
+        assert (" ".join(loaded), host.warm) == (loads, warm)
+    assert host.warm == ()
+
+
+async def test_small_models_are_kept_by_the_handful(tmp_path: Path) -> None:
+    cards = {name: replace(recipes()["quick"], name=name) for name in "abcdef"}
+    async with Host(cards, tmp_path, cache=tmp_path, environ=os.environ) as host:
+        for recipe in "abcdeb":
+            await host.make(asked(recipe), nobody, limit=AMPLE)
+        assert host.warm == tuple("cdeb")
+
+
+async def test_out_of_memory_lets_the_other_models_go(tmp_path: Path) -> None:
+    cards = {**recipes(), "a": replace(recipes()["quick"], name="a")}
+    async with Host(cards, tmp_path, cache=tmp_path, environ=os.environ) as host:
+        await host.make(asked("a"), nobody, limit=AMPLE)
+        await host.make(asked("peckish"), nobody, limit=AMPLE)
+        assert host.warm == ("peckish",)
+        with pytest.raises(OutOfMemory):
+            await host.make(asked("hungry"), nobody, limit=AMPLE)
+        assert host.warm == ()
 
 
 async def test_the_same_request_gives_the_same_bytes_and_another_seed_others(
