@@ -16,7 +16,7 @@ from gen.shapes.caption import caption
 from gen.shapes.loop import Plan, apart, train
 from gen.shapes.optimizer import Muon
 from gen.shapes.scene import FRAMES, Scene, asked
-from gen.shapes.unet import Source, Thinned, new_scheduler, noised, place_frames, timesteps
+from gen.shapes.unet import Plain, Source, Thinned, new_scheduler, noised, place_frames, timesteps
 
 RANK = 16
 FEW = (999, 749, 499, 249)
@@ -49,6 +49,7 @@ def fit_lora(
     """
     model = copy.deepcopy(model).requires_grad_(False).train()
     target = r".*motion_modules.*\.(to_q|to_k|to_v|to_out\.0)"
+    model.set_attn_processor(Plain())
     model.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=target), adapter_name="move")
     grown = {name: p for name, p in model.named_parameters() if "lora_" in name}
     wrapped = Wrapped(grown)
@@ -97,6 +98,7 @@ def fit_lightning(
     teacher's.
     """
     teacher = teacher.eval().requires_grad_(False)
+    teacher.set_attn_processor(Plain())
     student = copy.deepcopy(teacher).train()
     learned = {
         name: p.requires_grad_(True) for name, p in student.named_parameters() if "motion_modules" in name
