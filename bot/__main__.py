@@ -80,7 +80,7 @@ async def serve(settings: Settings) -> None:
         stack.push_async_callback(queue.aclose)
 
         def draw(job: Job, place: Place | None) -> tuple[str, View]:
-            return replies.ticket(job, place, idle=replies.idle(job, recipes), paused=queue.paused)
+            return replies.ticket(job, place, recipe=recipes.get(job.request.recipe), paused=queue.paused)
 
         post = Post(client)
         board = Board(post, ledger, lambda: studio.places(), draw)

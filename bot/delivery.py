@@ -151,7 +151,7 @@ class Delivery:
             (self.clips / smaller.file).unlink(missing_ok=True)
 
     async def _upload(self, job: Job, channel: discord.PartialMessageable) -> discord.Message:
-        text, view = replies.card(job, idle=replies.idle(job, self.recipes))
+        text, view = replies.card(job, recipe=self.recipes.get(job.request.recipe))
         path = self.clips / (job.clip.file if job.clip else "")
         file = await asyncio.to_thread(
             discord.File, path, filename=replies.file_name(job), spoiler=job.spoiler

@@ -69,6 +69,7 @@ class Recipe:
     negative: bool = False
     camera: bool = False
     prompted: bool = True  # its prompt has an effect
+    vocabulary: str = ""  # the only words it knows: "shapes" for those of gen/vocabulary.py
     loops: bool = False
     smooth: int = 1  # frames interpolated by this factor unless asked otherwise
 
@@ -110,6 +111,7 @@ class Recipe:
             "camera": not self.camera,
             "loop": not self.loops,
             "seconds": bool(self.clip_frames) or self.seconds is None,
+            "aspect": len(self.sizes) == 1 and ask.aspect not in self.sizes,
             **{name: getattr(self, name) is None for name in ("fps", "motion", "guidance", "steps")},
         }
         asked = (name for name, value in ask.asked().items() if value is not False)
@@ -139,6 +141,8 @@ class Recipe:
         if self.sizes:
             if aspect is None and own is not None:
                 return min(self.sizes.values(), key=lambda size: abs(math.log(size[0] / size[1] / own)))
+            if len(self.sizes) == 1:
+                return next(iter(self.sizes.values()))
             if aspect is not None and aspect not in self.sizes:
                 raise BadRequest(
                     "{model} takes -ar {aspects}, not {value}.",

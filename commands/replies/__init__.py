@@ -29,7 +29,6 @@ from commands.replies.pieces import (
     REROLLS,
     STAR,
     asked,
-    idle,
     link,
     refused,
     spoken,
@@ -41,7 +40,7 @@ from commands.replies.ticket import failed, ticket
 __all__ = [
     "ACTS", "DROP", "LETTER", "LINES", "PAGE", "REROLL", "REROLLS", "SEARCH", "STAR", "Affairs",
     "Look", "Standing", "asked", "audit", "bare", "broken", "card", "done", "everyones", "failed",
-    "file_name", "forbidden", "forget", "forgetting", "forgotten", "help_", "history", "idle",
+    "file_name", "forbidden", "forget", "forgetting", "forgotten", "help_", "history",
     "info", "kept", "letter", "letter_sent", "link", "models", "outdated", "parameters",
     "picture_form", "queue", "reading", "refused", "reloaded", "remix_form", "returned",
     "sent_privately", "spoken", "status", "stopped", "suggestion", "ticket", "title", "unheard",

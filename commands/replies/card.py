@@ -21,7 +21,7 @@ CHILDREN = 8
 SHORTEST = 600
 
 
-def card(job: Job, *, idle: Sequence[str] = ()) -> tuple[str, View]:
+def card(job: Job, *, recipe: Recipe | None = None) -> tuple[str, View]:
     """The clip's message: whose, what, and all it takes to make it again."""
     locale = job.asker.locale
     lines = [f"<@{job.asker.user}> {pieces.title(job)}", pieces.small(locale, *pieces.facts(job))]
@@ -30,7 +30,7 @@ def card(job: Job, *, idle: Sequence[str] = ()) -> tuple[str, View]:
     lines.append(pieces.small(locale, flags, pieces.took(job), parent, pieces.number(job)))
     if job.clip and job.clip.note:
         lines.append(pieces.small(locale, quote(job.clip.note)))
-    lines += pieces.without(locale, idle)
+    lines += pieces.remarks(job, recipe)
     return fit("\n".join(lines)), deeds(job, here=job.asker.private or job.asker.guild is None)
 
 

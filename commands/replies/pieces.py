@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +11,7 @@ from discord.ui import Button
 from commands import buttons
 from commands.buttons import button
 from commands.words import fit, plain, quote, say
+from gen import vocabulary
 from gen.errors import Refused, ZoetropeError
 from gen.job import Job, State, Task
 from gen.ports import Step
@@ -114,8 +114,26 @@ def state(locale: str, state: State) -> str:
     return words.get(state, "")
 
 
-def without(locale: str, idle: Sequence[str]) -> list[str]:
-    return [small(locale, say(locale, "no effect here: {idle}", idle=", ".join(idle)))] if idle else []
+def remarks(job: Job, recipe: Recipe | None) -> list[str]:
+    """What is to be said of the request and the recipe that makes it: flags without effect, and perhaps the
+    prompt's words; words that the model does not know."""
+    if recipe is None:
+        return []
+    ask, locale = asked(job), job.asker.locale
+    idle = [f"-{flag}" for flag in recipe.unused(ask)]
+    if ask.prompt and not recipe.prompted:
+        idle.insert(0, say(locale, "the prompt"))
+    lines = [say(locale, "no effect here: {idle}", idle=", ".join(idle))] if idle else []
+    if recipe.vocabulary == "shapes" and not vocabulary.known(ask.prompt):
+        lines.append(
+            say(
+                locale,
+                "{model} knows a few words only: {shapes}, their colours, motions and backgrounds; "
+                "try “a red star moving left on blue stripes”",
+                model=recipe.name, shapes=", ".join(vocabulary.SHAPE_WORDS),
+            )
+        )  # fmt: skip
+    return [small(locale, line) for line in lines]
 
 
 def halts(locale: str, paused: str, closed: str) -> list[str]:
@@ -158,16 +176,6 @@ def asked(job: Job) -> Ask:
         return parse(job.words)
     except Refused:  # typed under an older grammar
         return Ask(prompt=job.request.prompt)
-
-
-def idle(job: Job, recipes: Mapping[str, Recipe]) -> list[str]:
-    """What was asked for and has no effect with the job's recipe: flags, and perhaps the prompt's words."""
-    recipe = recipes.get(job.request.recipe)
-    if recipe is None:
-        return []
-    ask = asked(job)
-    flags = [f"-{flag}" for flag in recipe.unused(ask)]
-    return [say(job.asker.locale, "the prompt"), *flags] if ask.prompt and not recipe.prompted else flags
 
 
 def link(job: Job) -> str | None:

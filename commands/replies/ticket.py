@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from discord.ui import View
 
 from commands.buttons import row
@@ -12,6 +10,7 @@ from commands.words import count, fit, quote, say
 from gen.errors import Refused, ZoetropeError
 from gen.job import ENDED, Job, State
 from gen.ports import Step
+from gen.recipe import Recipe
 from gen.studio import Place
 
 
@@ -20,12 +19,12 @@ def ticket(
     place: Place | None = None,
     step: Step | None = None,
     *,
-    idle: Sequence[str] = (),
+    recipe: Recipe | None = None,
     paused: str = "",
 ) -> tuple[str, View]:
     """The message that shows where a job stands.
 
-    `idle` is what was asked for without effect; `paused` is why the line stands still, if it does.
+    `recipe` is the one that makes it; `paused` is why the line stands still, if it does.
     """
     if job.state is State.FAILED:
         return failed(job)
@@ -33,7 +32,7 @@ def ticket(
     lines = [pieces.head(job), _standing(job, place, step, paused)]
     if job.state not in ENDED:
         lines.append(pieces.small(locale, job.request.recipe, pieces.seed(job), pieces.number(job)))
-        lines += pieces.without(locale, idle)
+        lines += pieces.remarks(job, recipe)
     going = job.state in (State.WAITING, State.RUNNING)
     return fit("\n".join(lines)), row(*[pieces.cancel_button(job)] if going else [])
 

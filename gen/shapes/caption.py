@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from gen.shapes.scene import Scene, Thing
-from gen.shapes.words import COLOUR_WORDS, KIND_WORDS, SHAPE_WORDS, SIZE_WORDS
+from gen.vocabulary import COLOUR_WORDS, KIND_WORDS, SHAPE_WORDS, SIZE_WORDS
 
 WAYS = (
     "moving", "moves", "moving", "moves", "going", "goes", "heading", "heads", "sliding", "slides",

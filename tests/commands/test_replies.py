@@ -24,6 +24,11 @@ ASKER = Asker(user=111, channel=222, guild=333)
 JOB = Job(id="abc123", request=REQUEST, asker=ASKER, words="a red star -motion 3", created=1000.0)
 CLIP = Clip(file="x.mp4", width=768, height=432, frames=72, fps=24, size=10_000, took=4.21)
 
+#: Says all that a recipe can say of a request: nothing that was asked has an effect, no word is known.
+MUTE = Recipe(
+    name="mute", task=Task.TEXT, family="animatediff", about="", prompted=False, vocabulary="shapes"
+)
+
 ANY_TEXT = st.text(max_size=3000) | st.text("\\*_~`|<>[]()@:/# -!1a", max_size=3000)
 SOME = settings(max_examples=60, deadline=None)
 
@@ -107,7 +112,7 @@ async def test_every_message_fits_and_needs_no_luck(prompt: str, note: str, pare
     place = Place(one, 3, 10.0, 20.0)
     messages = [replies.ticket(each, place, paused=note)[0] for each in (one, one.running(1.0), made, *ended)]
     messages += [
-        replies.card(made, idle=["-gs"] * 5)[0],
+        replies.card(made, recipe=MUTE)[0],
         replies.history([*ended] * 2, "en-US", more=True)[0],
     ]
     messages += [replies.queue([place] * 40, 111, "en-US", paused=note), replies.stopped(one, "en-US")]
@@ -206,10 +211,15 @@ async def test_what_has_no_effect_is_said() -> None:
     recipe = Recipe(name="camera", task=Task.IMAGE, family="camera", about="", prompted=False,
                     motion=Range(1, 0, 4))  # fmt: skip
     asked = job(words="a red star -motion 3 -gs 7 -neg blur")
-    idle = replies.idle(asked, {"camera": recipe})
-    assert idle == ["the prompt", "-guidance", "-neg"]
-    assert "no effect here: the prompt, -guidance, -neg" in replies.ticket(asked, idle=idle)[0]
-    assert replies.idle(asked, {}) == []
+    assert "no effect here: the prompt, -guidance, -neg" in replies.ticket(asked, recipe=recipe)[0]
+    assert "no effect here" not in replies.ticket(asked)[0]
+
+
+async def test_a_model_that_knows_few_words_says_so_when_none_is_there() -> None:
+    recipe = Recipe(name="shapes", task=Task.TEXT, family="animatediff", about="", vocabulary="shapes")
+    said = "shapes knows a few words only: circle, square, triangle, star, heart, ring, their colours"
+    assert said in replies.ticket(job(words="my cat at the beach"), recipe=recipe)[0]
+    assert said not in replies.ticket(job(words="two red stars, spinning"), recipe=recipe)[0]
 
 
 # --- cards

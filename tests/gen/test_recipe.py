@@ -131,7 +131,11 @@ def test_a_seed_that_is_asked_for_is_kept() -> None:
             Ask(prompt="x", guidance=9.5),
             "one takes -guidance from 5 to 9, not 9.5.",
         ),
-        ({"sizes": {"1:1": [64, 64]}}, Ask(prompt="x", aspect="16:9"), "one takes -ar 1:1, not 16:9."),
+        (
+            {"sizes": {"1:1": [64, 64], "4:3": [64, 48]}},
+            Ask(prompt="x", aspect="16:9"),
+            "one takes -ar 1:1, 4:3, not 16:9.",
+        ),
         ({}, Ask(), "The prompt has no words; say what is to be seen."),
         (
             {"task": "interp"},

@@ -6,7 +6,7 @@ import sys
 
 from gen.shapes.caption import caption
 from gen.shapes.scene import Scene, Thing, asked
-from gen.shapes.words import COLOUR_WORDS, SHAPE_WORDS, known, vocabulary
+from gen.vocabulary import COLOUR_WORDS, SHAPE_WORDS, known, vocabulary
 
 
 def test_known_words_are_found_in_any_case_and_number() -> None:
@@ -17,7 +17,7 @@ def test_known_words_are_found_in_any_case_and_number() -> None:
 
 
 def test_help_needs_no_torch() -> None:
-    code = "import sys, gen.shapes.words; sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
+    code = "import sys, gen.vocabulary; sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
