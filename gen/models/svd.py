@@ -66,5 +66,5 @@ class Model:
 
 
 def bucket(motion: float) -> int:
-    """The motion bucket of a strength, of which 1 is usual."""
-    return min(MOST, round(USUAL * motion))
+    """The motion bucket of a strength of 0 to 4, of which 1 is usual."""
+    return round(USUAL * motion if motion <= 1 else USUAL + (MOST - USUAL) * (motion - 1) / 3)

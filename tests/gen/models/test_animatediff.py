@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from gen.errors import EngineError
 from gen.host import Host
-from gen.models.animatediff import FrameGroupNorm, Model, norm_per_frame, travel
+from gen.models.animatediff import FrameGroupNorm, Model, norm_per_frame, strength, travel
 from gen.ports import Step
 from gen.prompt import MOVES
 
@@ -126,6 +126,10 @@ def test_every_camera_move_is_a_lora_of_its_own_and_leaves_no_trace(plain: Model
     assert np.array_equal(still, plain.frames(request, [], silent))
     nothing = plain.frames(replace(request, camera=("zoom in",), motion=0.0), [], silent)
     assert np.array_equal(still, nothing)
+
+
+def test_the_motion_asked_for_bends_the_lora_s_scale() -> None:
+    assert [strength(motion) for motion in (0, 0.5, 1, 4)] == [0, 0.5, 1, 1.5]
 
 
 def test_the_lora_of_a_move_is_what_diffusers_loads_from_its_folder(
