@@ -172,7 +172,7 @@ class Model:
 
 
 def strength(motion: float) -> float:
-    """The scale of a camera's LoRA for a motion of 0 to 4, of which 1 is usual; more than 1.5 breaks frames."""
+    """The scale of a camera's LoRA for a motion of 0 to 4, of which 1 is usual; frames break beyond 1.5."""
     return motion if motion <= 1 else 1 + (motion - 1) / 6
 
 
