@@ -33,7 +33,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from gen.shapes import distill, text, unet, vae
 from gen.shapes.loop import Plan
 from gen.shapes.scene import CAMERAS
-from gen.shapes.score import LIGHTNING, WEIGHTS
+from gen.shapes.score import GUIDANCE, LIGHTNING, WEIGHTS
 
 STEPS = {
     "text": 4000,
@@ -126,7 +126,7 @@ def do_lora(shop: Workshop) -> None:
 
 def do_lightning(shop: Workshop) -> None:
     """Motion modules that need four steps."""
-    student = distill.fit_lightning(shop.plan("lightning"), shop.source(), shop.denoiser(), guidance=1.5)
+    student = distill.fit_lightning(shop.plan("lightning"), shop.source(), shop.denoiser(), guidance=GUIDANCE)
     if shop.rank == 0:
         put(dict(unet.split(student)[1].state_dict()), shop.folder / LIGHTNING)
 
