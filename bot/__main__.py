@@ -30,6 +30,7 @@ from bot.preflight import Preflight
 from bot.settings import Settings, load
 from commands import replies
 from commands.catalogues import Translator
+from commands.consent import Consent
 from commands.house import House
 from commands.register import register
 from db.ledger import Ledger
@@ -107,7 +108,8 @@ async def serve(settings: Settings) -> None:
         office = Office(ledger.people, queue, operators=settings.operators.users)
         desk = Desk(client, session, settings, studio.force, office.tiers)
         reload = partial(reading.again, settings.path, os.environ, recipes, defaults)
-        register(client, client.tree, House(studio, board, desk, office, reload))
+        consent = Consent(settings.rules.text, studio.choices)
+        register(client, client.tree, House(studio, board, desk, office, reload, consent))
 
         await client.tree.set_translator(Translator())
         await client.enter(settings.token)

@@ -131,6 +131,13 @@ class Operators:
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What people accept before their first clip."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Log:
     """What the program prints."""
 
@@ -162,6 +169,7 @@ class Settings:
     words: Words = Words()
     policy: Policy = Policy()
     operators: Operators = Operators()
+    rules: Rules = Rules()
     log: Log = Log()
     health: Health = Health()
     recipe: Mapping[str, Recipe] = field(default_factory=dict)
@@ -193,8 +201,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     tables = _tables(path)
     file = path.name
     known = {
-        "default", "gateway", "queue", "tier", "engine", "files", "words", "policy", "operators", "log",
-        "health", "recipe",
+        "default", "gateway", "queue", "tier", "engine", "files", "words", "policy", "operators", "rules",
+        "log", "health", "recipe",
     }  # fmt: skip
     if unknown := sorted(set(tables) - known):
         _unknown(f"{file}: {unknown[0]}", unknown[0], known)
@@ -215,6 +223,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         words=_read(Words, tables.get("words", {}), f"{file}: words"),
         policy=_read(Policy, tables.get("policy", {}), f"{file}: policy"),
         operators=_read(Operators, tables.get("operators", {}), f"{file}: operators"),
+        rules=_read(Rules, tables.get("rules", {}), f"{file}: rules"),
         log=_read(Log, tables.get("log", {}), f"{file}: log"),
         health=_read(Health, tables.get("health", {}), f"{file}: health"),
         recipe=load_recipes(tables.get("recipe", {}), where=file),
@@ -265,6 +274,7 @@ LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         (f"policy.{key}", {*kind}.__contains__, ", ".join(f'"{one}"' for one in kind))
         for key, kind in POLICIES.items()
     ),
+    ("rules.text", lambda text: len(text) <= 1500, "at most 1500 characters"),
     ("log.level", LEVELS.__contains__, '"DEBUG", "INFO", "WARNING" or "ERROR"'),
     ("log.format", ("text", "json").__contains__, '"text" or "json"'),
     ("health.port", lambda port: 0 <= port < 65536, "from 0 (off) to 65535"),

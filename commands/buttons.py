@@ -20,6 +20,7 @@ INFO = "info"
 PICTURE = "picture"
 FORGET = "forget"
 AUDIT = "audit"
+RULES = "rules"
 
 
 def button(deed: str, about: str, label: str, emoji: str | None = None) -> Button[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import discord
 from discord.ui import Label, Modal, TextInput
 
-from commands import errors, gate, replies
+from commands import errors, gate, replies, rules
 from commands.errors import explained
 from commands.house import House
 from gen.errors import Refused
@@ -50,10 +50,15 @@ def hear(client: discord.Client, house: House, acts: Mapping[str, Act]) -> None:
         if deed not in acts or house.echoes.heard(interaction.id):
             return
         words = _words(interaction.data)
+
+        async def go(interaction: discord.Interaction[Any]) -> None:
+            await acts[deed](house, interaction, about, words)
+
         async with explained(interaction):
             try:
                 gate.admit(house, interaction)
-                await acts[deed](house, interaction, about, words)
+                if await rules.agreed(house, interaction, go):
+                    await go(interaction)
             except Refused as error:  # what was typed is not lost with the form
                 await errors.tell(interaction, replies.returned(error, words, interaction.locale.value))
 

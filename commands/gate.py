@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import discord
-from discord import InteractionType
+from discord import InteractionType, app_commands
 
-from commands import buttons
+from commands import buttons, rules
 from commands.errors import explain
 from commands.house import House
 from gen.errors import Refused
@@ -17,6 +17,17 @@ PRIVACY = "privacy"
 OPEN = frozenset({buttons.FORGET})
 #: The command that is for operators alone, with all below it.
 ADMIN = "admin"
+#: What makes clips, and asks first for the house rules to be accepted.
+CLIPS = frozenset({"animate", "img2vid", "interp"})
+REROLLS = frozenset({buttons.REROLL})
+
+
+async def _typed(interaction: discord.Interaction[Any]) -> None:
+    """Does what the command does, with the options as they were typed."""
+    command = interaction.command
+    if isinstance(command, app_commands.Command):
+        options = dict(iter(interaction.namespace))
+        await command.callback(interaction, **options)  # type: ignore[call-arg]  # each command has its own
 
 
 def admit(house: House, interaction: discord.Interaction[Any]) -> None:
@@ -34,6 +45,8 @@ async def passes(house: House, interaction: discord.Interaction[Any]) -> bool:
             house.office.demand(interaction.user.id)
         elif name != PRIVACY:
             admit(house, interaction)
+        if name in CLIPS and interaction.type is InteractionType.application_command:
+            return await rules.agreed(house, interaction, _typed)
     except Refused as error:
         if interaction.type is InteractionType.autocomplete:
             await interaction.response.autocomplete([])

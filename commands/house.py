@@ -9,6 +9,7 @@ from typing import Protocol
 
 import discord
 
+from commands.consent import Consent
 from commands.door import Door
 from commands.echoes import Echoes
 from commands.pictures import Pictures
@@ -65,6 +66,7 @@ class House:
     desk: Desk
     office: Office
     reload: Reload
+    consent: Consent
     echoes: Echoes = field(default_factory=Echoes)
     pictures: Pictures = field(default_factory=Pictures)
     door: Door = field(default_factory=Door)

@@ -9,7 +9,7 @@ from typing import Any
 import discord
 from discord.ui import Button, DynamicItem, Item
 
-from commands import gate
+from commands import gate, rules
 from commands.errors import explained
 from commands.house import House
 
@@ -38,6 +38,11 @@ def hearing(
                 if not house.echoes.heard(interaction.id):
                     if deed not in gate.OPEN:
                         gate.admit(house, interaction)
-                    await act(house, interaction, self.about)
+                    if deed in gate.REROLLS and not await rules.agreed(house, interaction, self.go):
+                        return
+                    await self.go(interaction)
+
+        async def go(self, interaction: discord.Interaction[Any]) -> None:
+            await act(house, interaction, self.about)
 
     return Press

@@ -46,6 +46,10 @@ async def reacted(house: House, client: discord.Client, acts: Mapping[str, Act],
             locale = job.asker.locale
             if not _admitted(house, event, asks=emoji in ASKS):
                 return
+            if emoji in replies.REROLLS and not house.consent.given(event.user_id):
+                raise NotAllowed(
+                    "This bot has rules to accept first; the button Reroll under a clip shows them."
+                )
             await act(house, client, event, job)
     except UNHEARD as error:
         log.warning("reaction %s on message %s came to nothing: %s", emoji, event.message_id, error)

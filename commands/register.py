@@ -32,9 +32,11 @@ from commands import (
     remix,
     replies,
     reroll,
+    rules,
     show,
 )
 from commands.house import House
+from commands.presses import hearing
 
 #: What reactions do, once set and once taken back.
 ADDED: Mapping[str, reactions.Act] = {
@@ -54,6 +56,7 @@ def register(client: discord.Client, tree: app_commands.CommandTree[Any], house:
     ):  # fmt: skip
         command.add(tree, house)
     errors.add(tree)
+    client.add_dynamic_items(hearing(buttons.RULES, rules.accept, house))
     forms.hear(client, house, {buttons.REMIX: remix.submit, buttons.PICTURE: picture.submit})
 
     tree.interaction_check = partial(gate.passes, house)  # type: ignore[method-assign]  # the tree is the client's own, not ours to subclass

@@ -4,6 +4,7 @@ from commands.replies.card import card, file_name, letter, parameters
 from commands.replies.guide import Standing, help_, info, models
 from commands.replies.line import LINES, queue, stopped, suggestion
 from commands.replies.notices import (
+    accepted,
     bare,
     broken,
     forbidden,
@@ -17,6 +18,7 @@ from commands.replies.notices import (
     reading,
     remix_form,
     returned,
+    rules,
     sent_privately,
     unheard,
     unreadable,
@@ -39,10 +41,10 @@ from commands.replies.ticket import failed, ticket
 
 __all__ = [
     "ACTS", "DROP", "LETTER", "LINES", "PAGE", "REROLL", "REROLLS", "SEARCH", "STAR", "Affairs",
-    "Look", "Standing", "asked", "audit", "bare", "broken", "card", "done", "everyones", "failed",
-    "file_name", "forbidden", "forget", "forgetting", "forgotten", "help_", "history",
+    "Look", "Standing", "accepted", "asked", "audit", "bare", "broken", "card", "done", "everyones",
+    "failed", "file_name", "forbidden", "forget", "forgetting", "forgotten", "help_", "history",
     "info", "kept", "letter", "letter_sent", "link", "models", "outdated", "parameters",
-    "picture_form", "queue", "reading", "refused", "reloaded", "remix_form", "returned",
+    "picture_form", "queue", "reading", "refused", "reloaded", "remix_form", "returned", "rules",
     "sent_privately", "spoken", "status", "stopped", "suggestion", "ticket", "title", "unheard",
     "unreadable",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from discord.ui import View
 from commands import buttons
 from commands.buttons import button, row
 from commands.replies import pieces
-from commands.words import MOST, count, plain, quote, say
+from commands.words import MOST, count, fit, plain, quote, say
 from gen.errors import ZoetropeError
 
 #: A person's direct messages with the bot.
@@ -102,6 +102,19 @@ def kept(locale: str, *, on: bool) -> str:
     if on:
         return say(locale, "It is among your favourites; /history with favourites on shows them.")
     return say(locale, "It is no longer among your favourites.")
+
+
+def rules(locale: str, text: str, about: str) -> tuple[str, View]:
+    """The operator's rules, and the button that accepts them."""
+    head = say(locale, "**Before your first clip: the rules of this bot**")
+    again = pieces.small(locale, say(locale, "Asked once, and again when they change"))
+    yes = button(buttons.RULES, about, say(locale, "I accept"))
+    return fit(f"{head}\n{text}\n{again}"), row(yes)
+
+
+def accepted(locale: str) -> str:
+    """What was asked for is no longer known."""
+    return say(locale, "Thank you. Now ask for it once more.")
 
 
 def forget(locale: str, user: int) -> tuple[str, View]:

@@ -18,6 +18,7 @@ TABLES = {
     "files": settings.Files,
     "words": settings.Words,
     "operators": settings.Operators,
+    "rules": settings.Rules,
     "gateway": settings.Gateway,
     "log": settings.Log,
     "health": settings.Health,
