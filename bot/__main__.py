@@ -22,6 +22,7 @@ from bot.board import Board
 from bot.client import Client, Unheard, direct
 from bot.delivery import Delivery
 from bot.desk import Desk
+from bot.gallery.opening import WHOLE, Opening
 from bot.health import Health
 from bot.housekeeping import Housekeeper
 from bot.meter import Meter
@@ -69,7 +70,9 @@ async def serve(settings: Settings) -> None:
         ledger = await stack.enter_async_context(Ledger.open(settings.database))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         darkroom = await stack.enter_async_context(Darkroom(settings.data, environ=os.environ))
-        client = await stack.enter_async_context(Client(silence=settings.gateway.silence))
+        gallery = Opening.of(settings)
+        removals = gallery is not None  # what is deleted is to vanish there, too
+        client = await stack.enter_async_context(Client(silence=settings.gateway.silence, removals=removals))
 
         recipes, defaults = dict(settings.recipe), settings.defaults()  # one of each, for all who read them
         engine = await stack.enter_async_context(_engine(settings, recipes))
@@ -85,9 +88,17 @@ async def serve(settings: Settings) -> None:
 
         post = Post(client)
         board = Board(post, ledger, lambda: studio.places(), draw)
-        delivery = Delivery(post, board, darkroom, settings.data / "clips", recipes)
+        links = gallery.links if gallery else None
+        delivery = Delivery(post, board, darkroom, settings.data / "clips", recipes, links=links)
         meter = Meter(delivery)
-        worker = Worker(queue, engine, ledger, patience=settings.engine.patience, show=meter.show)
+        worker = Worker(
+            queue,
+            engine,
+            ledger,
+            patience=settings.engine.patience,
+            show=meter.show,
+            limit=lambda job: max(job.asker.limit, WHOLE if gallery else 0),
+        )
         courier = Courier(worker.ended, meter, ledger)
         studio = Studio(
             recipes=recipes,
@@ -117,6 +128,9 @@ async def serve(settings: Settings) -> None:
         watched = Health(studio, meter, gateway=lambda: health.gateway(client))
         await stack.enter_async_context(health.served(watched, settings.health.port))
         await office.restore()
+        if gallery:
+            client.removed = ledger.taken_away
+            await stack.enter_async_context(gallery.opened(client, session, studio, ledger))
         board.adopt([*await studio.resume(), *await ledger.lingering()])
         async with asyncio.TaskGroup() as group:
             group.create_task(_warm(engine, darkroom), name="warm-up")

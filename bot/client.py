@@ -25,6 +25,7 @@ AUTHENTICATION_FAILED = 4004
 
 AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.Group | app_commands.ContextMenu
 Reacted = Callable[[discord.RawReactionActionEvent], Awaitable[None]]
+Removed = Callable[[set[int]], Awaitable[None]]
 
 
 class Unheard(ZoetropeError):
@@ -34,12 +35,14 @@ class Unheard(ZoetropeError):
 class Client(discord.AutoShardedClient):
     """One connection to Discord, in as many shards as it asks for."""
 
-    def __init__(self, *, silence: float = 60.0) -> None:
-        """`silence` is for how many seconds Discord may say nothing before the connection is made anew."""
+    def __init__(self, *, silence: float = 60.0, removals: bool = False) -> None:
+        """`silence` is for how many seconds Discord may say nothing before the connection is made anew. With
+        `removals`, it hears of messages, and hands on those that were deleted."""
         intents = discord.Intents.none()
         intents.guilds = True
         intents.guild_reactions = True
         intents.dm_reactions = True
+        intents.guild_messages = intents.dm_messages = removals
         super().__init__(
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
@@ -50,6 +53,7 @@ class Client(discord.AutoShardedClient):
         )
         self.tree: app_commands.CommandTree[Client] = app_commands.CommandTree(self)
         self.reacted: Reacted | None = None
+        self.removed: Removed | None = None
 
     async def on_ready(self) -> None:
         """Says that the bot hears."""
@@ -59,6 +63,16 @@ class Client(discord.AutoShardedClient):
         """Hands on reactions of others; the bot hears its own, too."""
         if self.reacted and self.user and event.user_id != self.user.id:
             await self.reacted(event)
+
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        """Hands on that a message is gone, whoever deleted it."""
+        if self.removed:
+            await self.removed({event.message_id})
+
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        """Hands on that messages are gone."""
+        if self.removed:
+            await self.removed(event.message_ids)
 
     async def enter(self, token: str) -> None:
         """Logs in. Raises Misconfigured for a token Discord does not know, Unheard when it does not hear."""

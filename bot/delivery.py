@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ import aiohttp
 import discord
 
 from bot.board import Board
+from bot.gallery.links import Links
 from bot.post import Post
 from commands import replies
 from gen.errors import EngineDied, EngineError, Undeliverable, Unreachable
@@ -46,6 +47,7 @@ class Delivery:
         clips: Path,
         recipes: Mapping[str, Recipe],
         *,
+        links: Links | None = None,  # to whole files, where a gallery gives them
         now: Callable[[], float] = time.time,
     ) -> None:
         self._post = post
@@ -53,6 +55,7 @@ class Delivery:
         self.darkroom = darkroom
         self.clips = clips
         self.recipes = recipes
+        self.links = links
         self._since = now()
         self._fresh: set[str] = set()  # jobs that are this process's own and were not yet sent
 
@@ -111,26 +114,30 @@ class Delivery:
         return Posted(message, channel.id)
 
     async def _send(self, job: Job, channel: discord.PartialMessageable) -> discord.Message:
-        """The clip's message; a clip that is too large is made smaller, more than once if need be."""
-        clip = job.clip
+        """The clip's message; a clip that is too large is made smaller, more than once if need be, and where
+        there is a gallery, the message has a link to it as it is."""
+        clip, most = job.clip, job.asker.limit
         if clip is None:
             raise ValueError(f"job {job.id} has no clip")
-        try:
-            return await self._upload(job, channel)
-        except discord.HTTPException as error:
-            if not _too_large(error):
-                raise
-        size = clip.size
-        for _ in range(SHRINKS):
-            log.info("job %s: %d bytes are too many for channel %s", job.id, size, job.asker.channel)
-            size = int(min(size * SHRINK, USUAL_LIMIT))
+        if clip.size <= most:
             try:
-                if (sent := await self._smaller(job, clip, size, channel)) is None:
+                return await self._upload(job, channel)
+            except discord.HTTPException as error:
+                if not _too_large(error):
+                    raise
+            most = int(min(clip.size * SHRINK, USUAL_LIMIT))
+        for _ in range(SHRINKS):
+            log.info("job %s: %d bytes are too many for channel %s", job.id, clip.size, job.asker.channel)
+            try:
+                if (sent := await self._smaller(job, clip, most, channel)) is None:
                     break
                 return sent
             except discord.HTTPException as error:
                 if not _too_large(error):
                     raise
+            most = int(min(most * SHRINK, USUAL_LIMIT))
+        if self.links:
+            return await self._say(job, channel, clip)
         raise Unreachable("The clip does not get small enough for this channel; it is kept in /history.")
 
     async def _smaller(
@@ -146,26 +153,41 @@ class Delivery:
             log.info("job %s: %s", job.id, error)
             return None
         try:
-            return await self._upload(replace(job, clip=smaller), channel)
+            return await self._upload(replace(job, clip=smaller), channel, clip)
         finally:
             (self.clips / smaller.file).unlink(missing_ok=True)
 
-    async def _upload(self, job: Job, channel: discord.PartialMessageable) -> discord.Message:
-        text, view = replies.card(job, recipe=self.recipes.get(job.request.recipe))
+    async def _upload(
+        self, job: Job, channel: discord.PartialMessageable, whole: Clip | None = None
+    ) -> discord.Message:
+        """The clip's message with its file; `whole` is the clip that this one was made from."""
         path = self.clips / (job.clip.file if job.clip else "")
         file = await asyncio.to_thread(
             discord.File, path, filename=replies.file_name(job), spoiler=job.spoiler
         )
         try:
-            return await channel.send(
-                text,
-                file=file,
-                view=view,
-                nonce=f"clip-{job.id}",
-                allowed_mentions=discord.AllowedMentions(users=[discord.Object(job.asker.user)]),
-            )
+            return await self._say(job, channel, whole, [file])
         finally:
             file.close()
+
+    async def _say(
+        self,
+        job: Job,
+        channel: discord.PartialMessageable,
+        whole: Clip | None,
+        files: Sequence[discord.File] = (),
+    ) -> discord.Message:
+        """The clip's message, with a link to the whole clip, if that is another and there is a gallery."""
+        link = self.links.to(job.id) if self.links and whole else None
+        full = replies.whole(job, link.address, link.until, whole.size) if link and whole else ""
+        text, view = replies.card(job, recipe=self.recipes.get(job.request.recipe), full=full)
+        return await channel.send(
+            text,
+            files=files,
+            view=view,
+            nonce=f"clip-{job.id}",
+            allowed_mentions=discord.AllowedMentions(users=[discord.Object(job.asker.user)]),
+        )
 
 
 def _too_large(error: discord.HTTPException) -> bool:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import discord
 
+from bot.gallery.links import path
 from commands import replies
 from gen.job import ENDED, Job
 
@@ -30,7 +31,7 @@ class Post:
         def fits(message: discord.Message) -> bool:
             if job.asker.private and self._abandoned(message, job):
                 return True
-            return carries(message, job.id) and not message.attachments
+            return carries(message, job.id) and not shows(message, job.id)
 
         found = await self._newest(job, job.created, fits)
         if found is not None:
@@ -44,7 +45,7 @@ class Post:
     async def clip(self, job: Job) -> int | None:
         """The id of the message in the job's channel that shows its clip: none is older than its making."""
         return await self._newest(
-            job, job.started or job.created, lambda one: carries(one, job.id) and bool(one.attachments)
+            job, job.started or job.created, lambda one: carries(one, job.id) and shows(one, job.id)
         )
 
     async def _newest(self, job: Job, since: float, fits: Callable[[discord.Message], bool]) -> int | None:
@@ -84,3 +85,8 @@ def carries(message: discord.Message, job_id: str) -> bool:
     """Whether a button of the message belongs to that job."""
     rows = (row for row in message.components if isinstance(row, discord.ActionRow))
     return any((child.custom_id or "").endswith(f":{job_id}") for row in rows for child in row.children)
+
+
+def shows(message: discord.Message, job_id: str) -> bool:
+    """Whether the message has a clip: its file, or, where none was small enough, a link to it."""
+    return bool(message.attachments) or f"{path(job_id)}?" in message.content

@@ -44,6 +44,12 @@ class Discord:
         """Whether this is Discord itself and no stand-in."""
         return self == Discord()
 
+    @property
+    def authorize(self) -> str:
+        """Where people let an application know who they are: beside the API, for browsers."""
+        parts = urlsplit(self.api)
+        return f"{parts.scheme}://{parts.netloc}/oauth2/authorize"
+
 
 @dataclass(frozen=True)
 class Gateway:
@@ -153,12 +159,29 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Gallery:
+    """The page of people's clips."""
+
+    port: int = 0
+    host: str = "127.0.0.1"
+    url: str = ""
+    client: int = 0
+    days: float = 7.0
+
+    @property
+    def base(self) -> str:
+        """Its address as people see it, without a slash at its end."""
+        return self.url.rstrip("/").lower() or f"http://127.0.0.1:{self.port}"
+
+
+@dataclass(frozen=True)
 class Settings:
-    """All of it. `token` never prints."""
+    """All of it. `token` and `client_secret` never print."""
 
     path: Path
     data: Path
     token: str = field(repr=False, default="")
+    client_secret: str = field(repr=False, default="")
     discord: Discord = Discord()
     gateway: Gateway = Gateway()
     default: Default = Default()
@@ -172,6 +195,7 @@ class Settings:
     rules: Rules = Rules()
     log: Log = Log()
     health: Health = Health()
+    gallery: Gallery = Gallery()
     recipe: Mapping[str, Recipe] = field(default_factory=dict)
 
     @property
@@ -202,7 +226,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     file = path.name
     known = {
         "default", "gateway", "queue", "tier", "engine", "files", "words", "policy", "operators", "rules",
-        "log", "health", "recipe",
+        "log", "health", "gallery", "recipe",
     }  # fmt: skip
     if unknown := sorted(set(tables) - known):
         _unknown(f"{file}: {unknown[0]}", unknown[0], known)
@@ -210,6 +234,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         path=path,
         data=Path(environ.get("ZOETROPE_DATA") or path.parent / "data").absolute(),
         token=environ.get("DISCORD_TOKEN", "").strip(),
+        client_secret=environ.get("DISCORD_CLIENT_SECRET", "").strip(),
         discord=_discord(environ),
         gateway=_read(Gateway, tables.get("gateway", {}), f"{file}: gateway"),
         default=_read(Default, tables.get("default", {}), f"{file}: default"),
@@ -226,6 +251,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         rules=_read(Rules, tables.get("rules", {}), f"{file}: rules"),
         log=_read(Log, tables.get("log", {}), f"{file}: log"),
         health=_read(Health, tables.get("health", {}), f"{file}: health"),
+        gallery=_read(Gallery, tables.get("gallery", {}), f"{file}: gallery"),
         recipe=load_recipes(tables.get("recipe", {}), where=file),
     )
     _check(settings, file)
@@ -249,6 +275,16 @@ def above(value: float) -> bool:
 def from_nought(value: float) -> bool:
     """0 or above, and finite."""
     return 0 <= value < math.inf
+
+
+def public(address: str) -> bool:
+    """Whether people may be sent there: a scheme and a host, and perhaps a port."""
+    try:
+        parts = urlsplit(address)
+        plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return False
+    return bool(plain) and address.rstrip("/") == f"{parts.scheme}://{parts.netloc}" and "@" not in address
 
 
 #: Kinds of policies, each with the mildest first.
@@ -278,6 +314,10 @@ LIMITS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("log.level", LEVELS.__contains__, '"DEBUG", "INFO", "WARNING" or "ERROR"'),
     ("log.format", ("text", "json").__contains__, '"text" or "json"'),
     ("health.port", lambda port: 0 <= port < 65536, "from 0 (off) to 65535"),
+    ("gallery.port", lambda port: 0 <= port < 65536, "from 0 (off) to 65535"),
+    ("gallery.url", lambda url: not url or public(url), 'like "https://clips.example.org", without a path'),
+    ("gallery.client", from_nought, "0 (the bot's own) or an application's id"),
+    ("gallery.days", above, "above 0"),
 )
 
 

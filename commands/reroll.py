@@ -51,6 +51,8 @@ async def delete(house: House, interaction: discord.Interaction[Any], about: str
     if stranger and not await moderates(client, person, job):
         raise NotAllowed("That clip is someone else's; only they or a moderator can delete it.")
     await interaction.delete_original_response()
+    if interaction.message is not None:
+        await house.studio.taken_away(interaction.message.id)
 
 
 async def again(house: House, client: discord.Client, event: Event, parent: Job) -> None:
@@ -75,6 +77,7 @@ async def drop(house: House, client: discord.Client, event: Event, job: Job) -> 
     if job.state not in (State.WAITING, State.RUNNING):
         channel = client.get_partial_messageable(event.channel_id)
         await channel.get_partial_message(event.message_id).delete()
+        await house.studio.taken_away(event.message_id)
         return
     try:
         await house.studio.cancel(job.id, user=event.user_id, any_owner=True)

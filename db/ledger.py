@@ -23,6 +23,7 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.exc import IntegrityError
 
+from db.gallery import Gallery
 from db.migrate import upgrade
 from db.people import NEW, People
 from db.rows import JOBS, changes_of, clip_of, job_of, values_of
@@ -37,11 +38,13 @@ UNFINISHED = tuple(state.value for state in State if state not in ENDED)
 
 
 class Ledger:
-    """Every change of a job, durable when the call returns. What people chose and did is under `people`."""
+    """Every change of a job, durable when the call returns. What people chose and did is under
+    `people`, what a gallery may hang under `gallery`."""
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self.store = store
         self.people = People(store, clock)
+        self.gallery = Gallery(store)
         self._clock = clock
 
     @classmethod
@@ -83,6 +86,12 @@ class Ledger:
         """
         values = {"job": job_id, "ticket": message}
         await self.store.write(lambda connection: _ticket(connection, values, stands))
+
+    async def taken_away(self, messages: Collection[int]) -> None:
+        """Writes that these messages are gone; a clip that was posted in one is no longer there."""
+        gone = JobRow.message.in_(set(messages)) & (JobRow.state == State.POSTED.value)
+        statement = update(JobRow).where(gone).values(message=None)
+        await self.store.write(lambda connection: connection.execute(statement).rowcount)
 
     async def find(self, job_id: str) -> Job | None:
         """The job of that id."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -169,6 +169,10 @@ class Ledger(Protocol):
 
     async def ticket(self, job_id: str, message: int | None, stands: int | None = None) -> None:
         """Writes which message is the job's ticket; None once it is at its end, and `stands`."""
+        ...
+
+    async def taken_away(self, messages: Collection[int]) -> None:
+        """Writes that these messages are gone; a clip that was posted in one is no longer there."""
         ...
 
     async def find(self, job_id: str) -> Job | None:

@@ -274,6 +274,10 @@ class Studio:
         """Whether a job is among the user's favourites."""
         return await self.ledger.people.keeps(user, job_id)
 
+    async def taken_away(self, *messages: int) -> None:
+        """The messages are gone: clips that were posted in them are no longer shown anywhere."""
+        await self.ledger.taken_away(messages)
+
     async def file(self, job: Job, limit: int) -> Path | None:
         """The job's clip in at most `limit` bytes; None when its file is gone. Raises EngineError."""
         if job.clip is None or (path := self.shelf.clip(job.clip)) is None:

@@ -34,6 +34,7 @@ class Worker:
         patience: float,  # seconds a clip may take, downloads apart
         show: Callable[[Job, Step | None], None],
         breaker: Breaker | None = None,
+        limit: Callable[[Job], int] = lambda job: job.asker.limit,  # bytes that its clip may have
         now: Callable[[], float] = time.time,
     ) -> None:
         self.queue = queue
@@ -41,6 +42,7 @@ class Worker:
         self.ledger = ledger
         self.patience = patience
         self.show = show
+        self.limit = limit
         self.now = now
         self.ended: asyncio.Queue[Job] = asyncio.Queue()
         self.job: Job | None = None  # in the engine now
@@ -144,7 +146,7 @@ class Worker:
             async with clock:
                 self._clock = clock
                 await asyncio.sleep(0)  # a stop that came before the clock did is met here, not in the engine
-                return await self.engine.make(job.request, progress, limit=job.asker.limit)
+                return await self.engine.make(job.request, progress, limit=self.limit(job))
         except (TimeoutError, EngineError) as error:
             if clock.expired():
                 minutes = f"{self.patience / 60:g}"

@@ -35,6 +35,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, help="a folder to keep the world in; without it, it is forgotten"
     )
+    parser.add_argument(
+        "--redirect", action="append", default=[], help="an address to which people may sign in (OAuth2)"
+    )
     parser.add_argument("--relaxed", action="store_true", help="no rate limits")
     parser.add_argument("command", nargs="*", help="the bot to start, after --")
     return parser.parse_args(arguments)
@@ -63,6 +66,7 @@ async def _run(options: argparse.Namespace) -> int:
 
 def _started(options: argparse.Namespace) -> Playground:
     place = Playground(options.data, host=options.host, port=options.port, judge=False, verify=False)
+    place.world.consents.redirects += options.redirect
     try:
         place.start()
     except OSError as error:

@@ -30,6 +30,8 @@ class Call:
     params: dict[str, str]
     query: dict[str, str]
     body: Body
+    # The person for whom an application asks by their token; None where the bot asks for itself.
+    user_id: int | None = None
 
     def id(self, name: str) -> int:
         """A snowflake of the path; 50035 where it is none."""
@@ -45,7 +47,9 @@ Handler = Callable[["Api", Call], Awaitable[Answer]]
 
 @dataclass(frozen=True)
 class Route:
-    """One line of the API's table. rule: its rate limit. major: the parameters that the limit is kept by."""
+    """One line of the API's table. rule: its rate limit. major: the parameters that the limit is kept by.
+    scope: what a person's own token must be good for, where it may stand in the place of the bot's.
+    """
 
     method: str
     path: str
@@ -54,6 +58,7 @@ class Route:
     major: tuple[str, ...] = ("channel_id",)
     open: bool = False
     status: int = 200
+    scope: str = ""
 
 
 @dataclass
@@ -113,7 +118,7 @@ class Exchange:
             if not verdict.passes:
                 return self._limited(verdict)
             if not self.route.open:
-                self._authorize()
+                self._authorize(call)
             method, faults = self.request.method, self.api.faults
             self._struck |= await faults.strike(method, self.path, "before")
             body = await self.route.handler(self.api, call)
@@ -131,8 +136,14 @@ class Exchange:
         rule = self.route.rule if self.route.rule != "other" else f"{self.route.method} {self.route.path}"
         return self.api.limits.take(rule, place, self.api.world.clock(), exempt=exempt)
 
-    def _authorize(self) -> None:
-        if self.request.headers.get("Authorization") != f"Bot {self.api.world.token}":
+    def _authorize(self, call: Call) -> None:
+        world, given = self.api.world, self.request.headers.get("Authorization", "")
+        if given == f"Bot {world.token}":
+            return
+        kind, _, token = given.partition(" ")
+        if kind == "Bearer" and self.route.scope:
+            call.user_id = world.consents.bearer(token, self.route.scope)
+        if call.user_id is None:
             raise Refusal(0)
 
     async def _read(self) -> Call:

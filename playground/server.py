@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from aiohttp import web
 
-from playground import cdn, page, places
+from playground import authorize, cdn, page, places
 from playground.api import BASE, Api
 from playground.gateway import Gateway
 from playground.home import AtHome, at_home
@@ -104,6 +104,7 @@ class Playground(AtHome):
         """What the bot's process needs in its environment to come here."""
         return {
             "DISCORD_TOKEN": self.token,
+            "DISCORD_CLIENT_SECRET": self.world.consents.secret,
             "ZOETROPE_DISCORD_API": self.api,
             "ZOETROPE_DISCORD_GATEWAY": self.gateway,
             "ZOETROPE_DISCORD_CDN": self.cdn,
@@ -185,12 +186,14 @@ class Playground(AtHome):
         self.port = runner.addresses[0][1]
         self.socket.url = self.gateway
         self.world.links.base = self.cdn
+        self.world.consents.issuer = self.url
 
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=self._api.request_limit, middlewares=[self._guard()])
         for route in ROUTES:
             path = BASE + re.sub(r"\{(\w+_id)\}", r"{\1:\\d+}", route.path)
             app.router.add_route(route.method, path, self._api.handler(route))
+        authorize.add(app, self._api)
         app.router.add_route("*", "/api/{rest:.*}", self._unknown)
         app.router.add_get("/gateway", self.socket.connect)
         app.router.add_get("/gateway/", self.socket.connect)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from playground import shape, view
+from playground.consent import Consents
 from playground.events import Event, Subscription
 from playground.interactions import Interactions
 from playground.links import Links
@@ -77,6 +78,8 @@ class World:
         if self.bot_id not in self.users:
             self.keep(User(self.bot_id, "zoetrope", bot=True))
         self.asked = Interactions(self)
+        secret = store.fact("client_secret", "playground." + secrets.token_urlsafe(24))
+        self.consents = Consents(self.application_id, secret, clock)
 
     # What is kept
 

@@ -1,6 +1,6 @@
 """Every word for users: pure functions of a job, its place, an error and a language."""
 
-from commands.replies.card import card, file_name, letter, parameters
+from commands.replies.card import card, file_name, letter, parameters, whole
 from commands.replies.guide import Standing, help_, info, models
 from commands.replies.line import LINES, queue, stopped, suggestion
 from commands.replies.notices import (
@@ -46,5 +46,5 @@ __all__ = [
     "info", "kept", "letter", "letter_sent", "link", "models", "outdated", "parameters",
     "picture_form", "queue", "reading", "refused", "reloaded", "remix_form", "returned", "rules",
     "sent_privately", "spoken", "status", "stopped", "suggestion", "ticket", "title", "unheard",
-    "unreadable",
+    "unreadable", "whole",
 ]  # fmt: skip

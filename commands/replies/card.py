@@ -21,8 +21,8 @@ CHILDREN = 8
 SHORTEST = 600
 
 
-def card(job: Job, *, recipe: Recipe | None = None) -> tuple[str, View]:
-    """The clip's message: whose, what, and all it takes to make it again."""
+def card(job: Job, *, recipe: Recipe | None = None, full: str = "") -> tuple[str, View]:
+    """The clip's message: whose, what, and all it takes to make it again; `full` says where it is whole."""
     locale = job.asker.locale
     lines = [f"<@{job.asker.user}> {pieces.title(job)}", pieces.small(locale, *pieces.facts(job))]
     flags = quote(str(replace(pieces.asked(job), prompt="", seed=None, model=None)))
@@ -31,7 +31,16 @@ def card(job: Job, *, recipe: Recipe | None = None) -> tuple[str, View]:
     if job.clip and job.clip.note:
         lines.append(pieces.small(locale, quote(job.clip.note)))
     lines += pieces.remarks(job, recipe)
+    if full:
+        lines.insert(1, full)  # not among what is cut first
     return fit("\n".join(lines)), deeds(job, here=job.asker.private or job.asker.guild is None)
+
+
+def whole(job: Job, address: str, until: int, size: int) -> str:
+    """Where the clip is as it was made: so many bytes, too many for the channel, and there until then."""
+    locale = job.asker.locale
+    link = f"[{say(locale, 'The whole clip')}]({address})"
+    return f"{link} · {say(locale, '{size} MiB', size=pieces.mib(size))} · <t:{until}:R>"
 
 
 def deeds(job: Job, *, here: bool) -> View:

@@ -91,6 +91,11 @@ def time(locale: str, seconds: float) -> str:
     return say(locale, "{minutes} min", minutes=f"{seconds / 60:.1f}")
 
 
+def mib(size: int) -> str:
+    """Bytes as MiB."""
+    return f"{max(size / 2**20, 0.01):.3g}"
+
+
 def facts(job: Job) -> list[str]:
     """Seed, model, size, length."""
     locale = job.asker.locale

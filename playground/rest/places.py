@@ -64,8 +64,13 @@ async def get_member(api: Api, call: Call) -> Answer:
 
 
 async def get_me(api: Api, call: Call) -> Answer:
-    private: Json = {"mfa_enabled": False, "locale": "en-US", "verified": True, "email": None}
-    return shape.user(api.world.users[api.world.bot_id]) | private
+    """The bot; by a person's token that person, without what the scope `identify` leaves out."""
+    world = api.world
+    user = world.users[call.user_id or world.bot_id]
+    private: Json = {"mfa_enabled": False, "locale": user.locale, "verified": True, "email": None}
+    if call.user_id is not None:
+        private = {"mfa_enabled": False, "locale": user.locale}
+    return shape.user(user) | private
 
 
 async def get_user(api: Api, call: Call) -> Answer:
@@ -101,7 +106,7 @@ ROUTES = (
     Route("POST", "/channels/{channel_id}/threads", add_thread, status=201),
     Route("POST", "/channels/{channel_id}/messages/{message_id}/threads", add_thread, status=201),
     Route("GET", "/guilds/{guild_id}/members/{user_id}", get_member, major=("guild_id",)),
-    Route("GET", "/users/@me", get_me),
+    Route("GET", "/users/@me", get_me, scope="identify"),
     Route("GET", "/users/{user_id}", get_user),
     Route("POST", "/users/@me/channels", open_direct),
     Route("GET", "/gateway", get_gateway, open=True),
