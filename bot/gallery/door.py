@@ -133,9 +133,9 @@ class Door:
             "code_verifier": verifier,
         }
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
-        us = aiohttp.BasicAuth(str(self.client_id()), self._secret)
+        us = {"Authorization": aiohttp.encode_basic_auth(str(self.client_id()), self._secret)}
         address = f"{self.discord.api}/oauth2/token"
-        async with self.session.post(address, data=form, auth=us, timeout=timeout) as answer:
+        async with self.session.post(address, data=form, headers=us, timeout=timeout) as answer:
             given = await self._read(answer)
         token = {"Authorization": f"{given['token_type']} {given['access_token']}"}
         me = f"{self.discord.api}/users/@me"
