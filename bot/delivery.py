@@ -179,7 +179,9 @@ class Delivery:
     ) -> discord.Message:
         """The clip's message, with a link to the whole clip, if that is another and there is a gallery."""
         link = self.links.to(job.id) if self.links and whole else None
-        full = replies.whole(job, link.address, link.until, whole.size) if link and whole else ""
+        full = ""
+        if link and whole:
+            full = replies.whole(job, link.address, link.until, whole.size, alone=not files)
         text, view = replies.card(job, recipe=self.recipes.get(job.request.recipe), full=full)
         return await channel.send(
             text,

@@ -146,6 +146,8 @@ class Hall:
         asker = job.asker
         if job.state is not State.POSTED or asker.private or asker.guild is None or job.clip is None:
             return False
+        if asker.restricted or job.spoiler:
+            return False
         return job.clip.channel is None and self.is_open(asker.guild, asker.channel)
 
     def _told(self, job: Job, visitor: Visitor | None, locale: str, kept: bool) -> dict[str, Any]:

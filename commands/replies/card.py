@@ -36,10 +36,15 @@ def card(job: Job, *, recipe: Recipe | None = None, full: str = "") -> tuple[str
     return fit("\n".join(lines)), deeds(job, here=job.asker.private or job.asker.guild is None)
 
 
-def whole(job: Job, address: str, until: int, size: int) -> str:
-    """Where the clip is as it was made: so many bytes, too many for the channel, and there until then."""
+def whole(job: Job, address: str, until: int, size: int, *, alone: bool) -> str:
+    """Where the clip is as it was made: so many bytes, too many for the channel, and there until then.
+
+    `alone`, without a smaller clip beside it, Discord may show what the link leads to, unless that is to
+    stand behind a spoiler: an address in angle brackets is not looked up.
+    """
     locale = job.asker.locale
-    link = f"[{say(locale, 'The whole clip')}]({address})"
+    target = address if alone and not job.spoiler else f"<{address}>"
+    link = f"[{say(locale, 'The whole clip')}]({target})"
     return f"{link} · {say(locale, '{size} MiB', size=pieces.mib(size))} · <t:{until}:R>"
 
 

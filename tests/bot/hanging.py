@@ -114,7 +114,8 @@ class Room:
     ) -> Job:
         """A clip that was posted in an open channel, unless said otherwise."""
         self.count += 1
-        asker = {key: changes.pop(key) for key in ("channel", "guild", "private", "locale") if key in changes}
+        known = ("channel", "guild", "private", "restricted", "spoiler")
+        asker = {key: changes.pop(key) for key in known if key in changes}
         request = Request(
             recipe="testcard", task=Task.TEXT, prompt=words, seed=7, width=64, height=48, frames=8, fps=8
         )

@@ -123,6 +123,8 @@ async def test_no_private_clip_and_none_from_a_closed_room_is_public(room: Room)
         await room.hang("Ada", guild=None),
         await room.hang("Ada", channel=SECRET_ROOM),
         await room.hang("Ada", guild=GUILD + 1),
+        await room.hang("Ada", restricted=True),
+        await room.hang("Ada", spoiler=True),
     ]
     shown = await room.hang("Ada")
     ben = await room.visit("Ben")

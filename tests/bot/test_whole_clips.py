@@ -22,7 +22,7 @@ from tests.running import Bot, running
 
 pytest_runtest_makereport = fixtures.pytest_runtest_makereport
 
-LINK = re.compile(r"\]\((http://127\.0\.0\.1:\d+/full/([0-9a-z]+)\.mp4\?[^)]+)\)")
+LINK = re.compile(r"\]\(<?(http://127\.0\.0\.1:\d+/full/([0-9a-z]+)\.mp4\?[^)>]+)>?\)")
 
 
 @pytest.fixture
