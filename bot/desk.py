@@ -12,6 +12,7 @@ import discord
 
 from bot.preflight import demand
 from bot.settings import CDN_HOSTS, Role, Settings
+from commands.places import age_restricted, around
 from gen.darkroom import shown
 from gen.errors import BadRequest, NotAllowed
 from gen.job import Asker
@@ -68,7 +69,7 @@ class Desk:
         self._bare.add(channel)
         return True
 
-    async def private(self, asker: Asker, user: discord.abc.User) -> Asker:
+    async def private(self, asker: Asker, user: discord.abc.Snowflake) -> Asker:
         """The same asker, answered by direct message. Raises NotAllowed when Discord refuses to open one."""
         try:
             channel = await self.client.create_dm(user)
@@ -173,22 +174,6 @@ def _language(interaction: discord.Interaction) -> str:
     if interaction.guild and "COMMUNITY" in interaction.guild.features:
         return interaction.guild.preferred_locale.value
     return interaction.locale.value
-
-
-def around(channel: object, channel_id: int) -> list[int]:
-    """By which ids a server may name that channel: its own, its parent's, its category's."""
-    ids: list[int | None] = [channel_id]
-    if isinstance(channel, discord.Thread):
-        ids.append(channel.parent_id)
-        channel = channel.parent
-    ids.append(getattr(channel, "category_id", None))
-    return [one for one in ids if one]
-
-
-def age_restricted(channel: object) -> bool:
-    """Whether Discord shows the channel to adults only; a thread is as its parent is."""
-    asked = getattr(channel, "is_nsfw", None)
-    return bool(asked and asked())
 
 
 def _large(name: str, most: int) -> BadRequest:

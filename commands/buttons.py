@@ -21,6 +21,12 @@ PICTURE = "picture"
 FORGET = "forget"
 AUDIT = "audit"
 RULES = "rules"
+PREFER = "prefer"
+FLAGS = "flags"
+TURN = "turn"
+UNPREFER = "unprefer"
+SETTINGS = "settings"
+SETTINGS_PAGE = "settings-page"
 
 
 def button(deed: str, about: str, label: str, emoji: str | None = None) -> Button[Any]:

@@ -11,6 +11,7 @@ from discord.ui import Label, Modal, TextInput
 from commands import errors, gate, replies, rules
 from commands.errors import explained
 from commands.house import House
+from commands.tongue import heed
 from gen.errors import Refused
 
 #: Characters that a field of a modal may have.
@@ -50,6 +51,7 @@ def hear(client: discord.Client, house: House, acts: Mapping[str, Act]) -> None:
         if deed not in acts or house.echoes.heard(interaction.id):
             return
         words = _words(interaction.data)
+        heed(house, interaction)
 
         async def go(interaction: discord.Interaction[Any]) -> None:
             await acts[deed](house, interaction, about, words)
@@ -57,7 +59,7 @@ def hear(client: discord.Client, house: House, acts: Mapping[str, Act]) -> None:
         async with explained(interaction):
             try:
                 gate.admit(house, interaction)
-                if await rules.agreed(house, interaction, go):
+                if deed not in gate.FORMS or await rules.agreed(house, interaction, go):
                     await go(interaction)
             except Refused as error:  # what was typed is not lost with the form
                 await errors.tell(interaction, replies.returned(error, words, interaction.locale.value))

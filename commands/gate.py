@@ -10,6 +10,7 @@ from discord import InteractionType, app_commands
 from commands import buttons, rules
 from commands.errors import explain
 from commands.house import House
+from commands.tongue import heed
 from gen.errors import Refused
 
 #: What those who are banned may still do: their data is theirs.
@@ -20,6 +21,7 @@ ADMIN = "admin"
 #: What makes clips, and asks first for the house rules to be accepted.
 CLIPS = frozenset({"animate", "img2vid", "interp"})
 REROLLS = frozenset({buttons.REROLL})
+FORMS = frozenset({buttons.REMIX, buttons.PICTURE})
 
 
 async def _typed(interaction: discord.Interaction[Any]) -> None:
@@ -39,6 +41,7 @@ async def passes(house: House, interaction: discord.Interaction[Any]) -> bool:
     """Whether a command, a menu or a suggestion goes on; who is refused reads why, suggestions are none."""
     if house.echoes.heard(interaction.id):
         return False
+    heed(house, interaction)
     try:
         name = str(dict(interaction.data or {}).get("name"))
         if name == ADMIN:

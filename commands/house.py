@@ -44,7 +44,7 @@ class Desk(Protocol):
         """Whether clips there get no reactions, for want of a permission; said once a channel."""
         ...
 
-    async def private(self, asker: Asker, user: discord.User | discord.Member) -> Asker:
+    async def private(self, asker: Asker, user: discord.abc.Snowflake) -> Asker:
         """The same asker, answered by direct message. Raises NotAllowed when Discord refuses to open one."""
         ...
 

@@ -43,7 +43,7 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
         guidance: options.Guidance | None = None,
         steps: options.Steps | None = None,
         loop: bool | None = None,
-        private: bool = False,
+        private: bool | None = None,
     ) -> None:
         asked = {
             "model": model, "camera": camera, "motion": motion, "aspect": aspect, "seconds": seconds,

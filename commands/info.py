@@ -32,6 +32,8 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
             closed=studio.queue.closed,
             pace=studio.pace.known,
             since=studio.since,
+            force=studio.force(user.id, interaction.guild_id, tier),
+            guild=interaction.guild_id is not None,
         )
         text = replies.info(standing, interaction.locale.value)
         await interaction.edit_original_response(content=text)

@@ -42,7 +42,7 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
         seed: options.Seed | None = None,
         guidance: options.Guidance | None = None,
         steps: options.Steps | None = None,
-        private: bool = False,
+        private: bool | None = None,
     ) -> None:
         asked = {
             "seconds": seconds, "loop": loop, "model": model, "aspect": aspect, "fps": fps,

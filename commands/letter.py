@@ -14,6 +14,7 @@ from commands.house import House
 from commands.making import NOBODY
 from commands.presses import hearing
 from commands.reactions import Event, tell
+from commands.tongue import tongue
 from gen.errors import Failed, NotAllowed, Refused
 from gen.job import Job
 
@@ -39,7 +40,8 @@ async def reacted(house: House, client: discord.Client, event: Event, job: Job) 
     """Sends the clip to whoever reacted; in direct messages it is there already."""
     if job.clip is None or event.guild_id is None:
         return
-    locale = job.asker.locale  # a reaction does not say who speaks what; the clip's card was read
+    # A reaction does not say who speaks what; the clip's card was read.
+    locale = tongue(house, event.user_id, job.asker.locale)
     nonce = f"dm-{event.message_id ^ event.user_id}"  # one for each clip and person
     try:
         await send(house, client, job, event.user_id, locale, nonce)

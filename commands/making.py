@@ -16,6 +16,7 @@ from commands import errors, replies
 from commands.house import House
 from gen.errors import BadRequest, NotAllowed, Refused
 from gen.job import Asker, Job, Task
+from gen.layers import Effective
 from gen.studio import Upload
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ NOBODY = discord.AllowedMentions.none()
 
 #: Sends a ticket, and answers with its message's id.
 Send = Callable[[str, discord.ui.View], Awaitable[int]]
+#: Has a clip taken into the line for whoever is given: the same person, perhaps in direct messages.
+Submit = Callable[[Asker], Awaitable[Job]]
 
 
 async def make(
@@ -34,35 +37,41 @@ async def make(
     options: Mapping[str, object],
     files: Sequence[discord.Attachment] = (),
     *,
-    private: bool = False,
+    private: bool | None = None,
 ) -> None:
     """From words to a job. Raises Refused: before any answer, for what can be judged at once."""
     asker = house.desk.asker(interaction)
     for file in files:
         look(file)
-    house.studio.read(task, text, options, asker)
+    force = house.studio.force(asker.user, asker.guild, asker.tier, private=private)
+    house.studio.read(task, text, options, asker, force=force)
+
+    async def submit(asker: Asker) -> Job:
+        return await _submit(house, task, text, options, files, asker, force)
+
+    await begin(house, interaction, asker, submit, private=force.private.value)
+
+
+async def begin(
+    house: House, interaction: discord.Interaction[Any], asker: Asker, submit: Submit, *, private: bool
+) -> None:
+    """Answers at once, has the clip taken into the line, and shows its ticket: here or, in private, by direct
+    message."""
     private = private and interaction.guild_id is not None
     async with house.door.answering():
         await errors.begin(interaction, private=private)
     await house.door.quiet()
     if private:
-        await _make_privately(house, interaction, task, text, options, files, asker)
+        await _privately(house, interaction, asker, submit)
         return
-    job = await _submit(house, task, text, options, files, asker)
-    await show(house, job, partial(in_answer, interaction))
+    await show(house, await submit(asker), partial(in_answer, interaction))
     if house.desk.bare(interaction):
         with suppress(*errors.UNHEARD):
             await interaction.followup.send(replies.bare(interaction.locale.value), ephemeral=True)
 
 
-async def _make_privately(
-    house: House,
-    interaction: discord.Interaction[Any],
-    task: Task,
-    text: str,
-    options: Mapping[str, object],
-    files: Sequence[discord.Attachment],
-    asker: Asker,
+async def _privately(
+    house: House, interaction: discord.Interaction[Any], asker: Asker, submit: Submit
 ) -> None:
     """The ticket stands in direct messages, where the bot's own token can edit it for hours; a private answer
     could be edited for 15 minutes only. The first message there shows that the door is open."""
@@ -76,7 +85,7 @@ async def _make_privately(
         return message.id
 
     try:
-        job = await _submit(house, task, text, options, files, asker)
+        job = await submit(asker)
     except BaseException:
         with suppress(*errors.UNHEARD):
             await message.delete()
@@ -130,12 +139,13 @@ async def _submit(
     options: Mapping[str, object],
     files: Sequence[discord.Attachment],
     asker: Asker,
+    force: Effective,
 ) -> Job:
     """A few people's files at a time: they are looked at one by one, and would fill the memory meanwhile."""
     async with house.desk.counter if files else nullcontext():
         if files:  # others of theirs may have taken the last seat while this one waited for its turn
             house.studio.queue.can_take(asker.user, asker.guild, asker.tier)
-        return await house.studio.submit(task, text, options, await _fetch(house, files), asker)
+        return await house.studio.submit(task, text, options, await _fetch(house, files), asker, force=force)
 
 
 async def _fetch(house: House, files: Sequence[discord.Attachment]) -> list[Upload]:

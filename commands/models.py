@@ -9,6 +9,7 @@ from discord import app_commands
 
 from commands import replies
 from commands.house import House
+from gen.job import Task
 
 
 def add(tree: app_commands.CommandTree[Any], house: House) -> None:
@@ -18,11 +19,12 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     async def models(interaction: discord.Interaction[Any]) -> None:
         studio = house.studio
+        force = studio.force(interaction.user.id, interaction.guild_id)
         text = replies.models(
             studio.recipes.values(),
             interaction.locale.value,
             pace=studio.pace.known,
             paused=studio.worker.breaker.paused(),
-            defaults=studio.defaults.values(),
+            defaults=[force.model(task).value for task in Task],
         )
         await interaction.response.send_message(text, ephemeral=True)

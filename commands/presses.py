@@ -1,17 +1,18 @@
-"""Presses of buttons, heard by custom id, so that a button lives as long as its message."""
+"""Presses of buttons and choices in menus, heard by custom id: they live as long as their message."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import discord
-from discord.ui import Button, DynamicItem, Item
+from discord.ui import Button, DynamicItem, Item, Select
 
 from commands import gate, rules
 from commands.errors import explained
 from commands.house import House
+from commands.tongue import heed
 
 #: Is given the house, the press, and what stands behind the colon of the custom id.
 Act = Callable[[House, discord.Interaction[Any], str], Awaitable[None]]
@@ -34,6 +35,7 @@ def hearing(
             return cls(match["about"])
 
         async def callback(self, interaction: discord.Interaction[Any]) -> None:
+            heed(house, interaction)
             async with explained(interaction):
                 if not house.echoes.heard(interaction.id):
                     if deed not in gate.OPEN:
@@ -46,3 +48,33 @@ def hearing(
             await act(house, interaction, self.about)
 
     return Press
+
+
+#: Is given the house, the choice, what stands behind the colon of the custom id, and the values.
+Chosen = Callable[[House, discord.Interaction[Any], str, list[str]], Awaitable[None]]
+
+
+def choosing(deed: str, act: Chosen, house: House) -> type[DynamicItem[Select[Any]]]:
+    """What hears every menu of that deed, whatever it lists, for `client.add_dynamic_items`."""
+
+    class Choice(DynamicItem[Select[Any]], template=f"{deed}:(?P<about>[a-z]{{1,40}})"):
+        def __init__(self, item: Item[Any], about: str) -> None:
+            super().__init__(item)  # type: ignore[arg-type]  # a Select, or a ChannelSelect
+            self.about = about
+
+        @classmethod
+        async def from_custom_id(
+            cls, interaction: discord.Interaction[Any], item: Item[Any], match: re.Match[str], /
+        ) -> Choice:
+            return cls(item, match["about"])
+
+        async def callback(self, interaction: discord.Interaction[Any]) -> None:
+            heed(house, interaction)
+            data: Mapping[str, Any] = interaction.data or {}
+            values = [str(value) for value in data.get("values", [])]
+            async with explained(interaction):
+                if not house.echoes.heard(interaction.id):
+                    gate.admit(house, interaction)
+                    await act(house, interaction, self.about, values)
+
+    return Choice

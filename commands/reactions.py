@@ -13,6 +13,7 @@ from commands.echoes import BRIEF
 from commands.errors import UNHEARD, sentence
 from commands.house import House
 from commands.making import NOBODY
+from commands.tongue import tongue
 from gen.errors import NotAllowed, NotFound
 from gen.job import Job
 
@@ -43,7 +44,7 @@ async def reacted(house: House, client: discord.Client, acts: Mapping[str, Act],
     locale = "en-US"  # until it is known whose clip it is about
     try:
         if job := await behind(house, client, event):
-            locale = job.asker.locale
+            locale = tongue(house, event.user_id, job.asker.locale)
             if not _admitted(house, event, asks=emoji in ASKS):
                 return
             if emoji in replies.REROLLS and not house.consent.given(event.user_id):

@@ -26,6 +26,7 @@ from commands import (
     letter,
     models,
     picture,
+    prefer,
     privacy,
     queue,
     reactions,
@@ -33,6 +34,7 @@ from commands import (
     replies,
     reroll,
     rules,
+    settings,
     show,
 )
 from commands.house import House
@@ -52,12 +54,16 @@ def register(client: discord.Client, tree: app_commands.CommandTree[Any], house:
     """Everything that people can type, press and react with."""
     for command in (
         animate, img2vid, interp, cancel, queue, history, show, info, models, help, picture, reroll, remix,
-        letter, favourite, privacy, admin,
+        letter, favourite, privacy, admin, prefer, settings,
     ):  # fmt: skip
         command.add(tree, house)
     errors.add(tree)
     client.add_dynamic_items(hearing(buttons.RULES, rules.accept, house))
-    forms.hear(client, house, {buttons.REMIX: remix.submit, buttons.PICTURE: picture.submit})
+    forms.hear(
+        client,
+        house,
+        {buttons.REMIX: remix.submit, buttons.PICTURE: picture.submit, buttons.FLAGS: prefer.submit},
+    )
 
     tree.interaction_check = partial(gate.passes, house)  # type: ignore[method-assign]  # the tree is the client's own, not ours to subclass
     # bot.client.Client hands every reaction to this.

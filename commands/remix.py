@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import discord
 from discord import app_commands
 
 from commands import buttons, replies
-from commands.errors import begin
 from commands.forms import form
 from commands.house import House
-from commands.making import in_answer, show
+from commands.making import begin
 from commands.presses import hearing
-from gen.job import Task
+from gen.job import Asker, Job, Task
 
 
 def add(tree: app_commands.CommandTree[Any], house: House) -> None:
@@ -38,9 +36,10 @@ async def submit(house: House, interaction: discord.Interaction[Any], about: str
     """A new clip of whoever sent the form. Raises Refused."""
     asker = house.desk.asker(interaction)
     parent = await house.studio.find(about)
-    house.studio.read(parent.request.task, words, {}, asker, model=parent.request.recipe)
-    async with house.door.answering():
-        await begin(interaction, private=False)
-    await house.door.quiet()
-    job = await house.studio.remix(parent.id, words, asker)
-    await show(house, job, partial(in_answer, interaction))
+    force = house.studio.force(asker.user, asker.guild, asker.tier)
+    house.studio.read(parent.request.task, words, {}, asker, model=parent.request.recipe, force=force)
+
+    async def submit(asker: Asker) -> Job:
+        return await house.studio.remix(parent.id, words, asker, force=force)
+
+    await begin(house, interaction, asker, submit, private=force.private.value)

@@ -12,13 +12,13 @@ from discord import app_commands
 
 from commands import buttons, replies
 from commands.cancel import moderates
-from commands.errors import begin
 from commands.house import House
-from commands.making import NOBODY, in_answer, show
+from commands.making import NOBODY, begin, show
 from commands.presses import hearing
 from commands.reactions import Event, reference, tell
+from commands.tongue import tongue
 from gen.errors import NotAllowed, NotFound, Refused
-from gen.job import Job, State
+from gen.job import Asker, Job, State
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +34,12 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
     """Rolls the clip again for whoever pressed. Raises Refused."""
     asker = house.desk.asker(interaction)
     house.studio.queue.can_take(asker.user, asker.guild, asker.tier)
-    async with house.door.answering():
-        await begin(interaction, private=False)
-    await house.door.quiet()
-    job = await house.studio.reroll(about, asker)
-    await show(house, job, partial(in_answer, interaction))
+    force = house.studio.force(asker.user, asker.guild, asker.tier)
+
+    async def submit(asker: Asker) -> Job:
+        return await house.studio.reroll(about, asker, force=force)
+
+    await begin(house, interaction, asker, submit, private=force.private.value)
 
 
 async def delete(house: House, interaction: discord.Interaction[Any], about: str) -> None:
@@ -59,14 +60,19 @@ async def again(house: House, client: discord.Client, event: Event, parent: Job)
     """Rolls it again for whoever reacted, on their own quota."""
     if parent.state in (State.WAITING, State.RUNNING):
         return
-    locale = parent.asker.locale  # a reaction does not say who speaks what; the clip's card was read
+    # A reaction does not say who speaks what; the clip's card was read.
+    locale = tongue(house, event.user_id, parent.asker.locale)
     try:
         asker = replace(house.desk.asker(event), locale=locale)
-        job = await house.studio.reroll(parent.id, asker)
+        force = house.studio.force(asker.user, asker.guild, asker.tier)
+        elsewhere = force.private.value and event.guild_id is not None
+        if elsewhere:
+            asker = await house.desk.private(asker, discord.Object(event.user_id))
+        job = await house.studio.reroll(parent.id, asker, force=force)
     except Refused as error:
         await tell(client, event, replies.refused(error, locale))
         return
-    await show(house, job, partial(_reply, client, event, job))
+    await show(house, job, partial(_letter if elsewhere else _reply, client, event, job))
 
 
 async def drop(house: House, client: discord.Client, event: Event, job: Job) -> None:
@@ -83,6 +89,13 @@ async def drop(house: House, client: discord.Client, event: Event, job: Job) -> 
         await house.studio.cancel(job.id, user=event.user_id, any_owner=True)
     except NotFound:
         log.info("job %s is gone", job.id)
+
+
+async def _letter(client: discord.Client, event: Event, job: Job, text: str, view: discord.ui.View) -> int:
+    """The ticket by direct message, for whoever has their clips there."""
+    del event
+    channel = client.get_partial_messageable(job.asker.channel)
+    return (await channel.send(text, view=view, nonce=f"ticket-{job.id}", allowed_mentions=NOBODY)).id
 
 
 async def _reply(

@@ -13,10 +13,12 @@ from commands import buttons, replies
 from commands.errors import begin
 from commands.house import House
 from commands.making import NOBODY
+from commands.places import age_restricted, around
 from commands.presses import hearing
 from commands.reactions import shown
 from gen.errors import NotAllowed, NotFound
 from gen.job import Job
+from gen.layers import Effective, hidden, place
 
 #: Clips that are looked through for suggestions.
 RECENT = 25
@@ -37,7 +39,7 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     @app_commands.describe(clip="Its id, or words of its prompt", private="Answer for you alone")
     @app_commands.autocomplete(clip=clips)
-    async def show(interaction: discord.Interaction[Any], clip: str, private: bool = False) -> None:
+    async def show(interaction: discord.Interaction[Any], clip: str, private: bool | None = None) -> None:
         await answer(house, interaction, clip.strip().lower(), private=private)
 
     @tree.context_menu(name="Clip info")
@@ -60,10 +62,14 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
     await _tell(house, interaction, await house.studio.find(about))
 
 
-async def answer(house: House, interaction: discord.Interaction[Any], clip: str, *, private: bool) -> None:
+async def answer(
+    house: House, interaction: discord.Interaction[Any], clip: str, *, private: bool | None
+) -> None:
     """The clip once more, or its facts while there is none. Raises NotFound, NotAllowed."""
     job = await house.studio.find(clip)
     await _may_see(house, interaction, job)
+    force = house.studio.force(interaction.user.id, interaction.guild_id, private=private)
+    private = force.private.value or _closed(force, interaction)
     # What has a clip and was not posted could not be delivered: here is where its owner gets it.
     there = job.clip is not None and house.studio.shelf.clip(job.clip) is not None
     secret = job.asker.private and interaction.guild_id is not None
@@ -73,10 +79,21 @@ async def answer(house: House, interaction: discord.Interaction[Any], clip: str,
         await _tell(house, interaction, job)
         return
     text, view = replies.card(replies.spoken(job, interaction.locale.value))
-    file = await asyncio.to_thread(discord.File, path, filename=replies.file_name(job))
+    behind = hidden(force.spoiler.value, restricted=age_restricted(interaction.channel))
+    name = replies.file_name(job)
+    file = await asyncio.to_thread(discord.File, path, filename=name, spoiler=behind or job.spoiler)
     await interaction.edit_original_response(
         content=text, view=view, attachments=[file], allowed_mentions=NOBODY
     )
+
+
+def _closed(force: Effective, interaction: discord.Interaction[Any]) -> bool:
+    """Whether the server has no clips in that channel; a person may see one there all the same."""
+    try:
+        place(force, around(interaction.channel, interaction.channel_id or 0))
+    except NotAllowed:
+        return True
+    return False
 
 
 async def _tell(house: House, interaction: discord.Interaction[Any], job: Job) -> None:

@@ -20,8 +20,8 @@ from gen.recipe import Range, Recipe
 
 T = TypeVar("T")
 
-#: Channels that a server may name.
-CHANNELS = 100
+#: Channels that a server may name: what a menu of Discord's holds.
+CHANNELS = 25
 #: Bounds of the bounds: clips, and seconds that a clip plays.
 CLIPS = (1, 1000)
 SECONDS = (0.5, 60.0)
@@ -251,6 +251,22 @@ def _settle(
         elif setting.hold(value, wish) == wish:
             value, origin = wish, layer
     return Value(value, origin)
+
+
+def check(name: str, value: Any, above: Effective, floors: Plain) -> Any:
+    """`value` as it is stored, for a layer below `above`. Raises BadRequest for what would not hold."""
+    setting = SETTINGS[name]
+    try:
+        wish = setting.read(value)
+    except (ValueError, TypeError) as error:
+        raise BadRequest("“{value}” cannot be chosen here.", value=str(value)[:60]) from error
+    if name in floors and wish != stricter(wish, floors[name]):
+        raise BadRequest(
+            "The mildest that the operator allows here: {mildest}.", mildest=f"{name}.{floors[name].value}"
+        )
+    if setting.hold(most := getattr(above, name).value, wish) != wish:
+        raise BadRequest("The operator allows at most {most} here.", most=f"{most:g}")
+    return list(wish) if isinstance(wish, tuple) else wish
 
 
 def bound(chosen: Plain, name: str) -> int:

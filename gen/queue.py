@@ -153,7 +153,8 @@ class Queue:
         cap = self.cap(guild)
         if lane and cap.user and lane.of_guild(guild) >= cap.user:
             raise LaneFull(
-                "You already have {count} clips of this server waiting; /cancel one, or wait.", count=cap.user
+                "At most {count} of your clips may wait in this server at once; /cancel one, or wait.",
+                count=cap.user,
             )
         line = min(filter(None, (self.per_guild, cap.line)), default=0)
         if line and self._guilds.get(guild, 0) >= line:

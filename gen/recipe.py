@@ -202,6 +202,14 @@ def heavy(recipes: Mapping[str, Recipe]) -> frozenset[str]:
     return frozenset(recipe.name for recipe in recipes.values() if recipe.memory)
 
 
+def task_of(recipes: Mapping[str, Recipe], name: str) -> Task:
+    """The task of a model that is turned on. Raises BadRequest naming what there is."""
+    if name in recipes:
+        return pick(recipes, recipes[name].task, name).task
+    there = ", ".join(recipe.name for recipe in recipes.values() if recipe.on)
+    raise BadRequest("There is no model {model}; there are: {there}.", model=name[:60], there=there or "none")
+
+
 _KEYS = {item.name: item for item in fields(Recipe) if item.name != "name"}
 _NEEDED = ("task", "family", "about")
 #: The least that each number may be, in a range or alone.

@@ -14,7 +14,7 @@ from typing import Any
 from gen import layers
 from gen.choices import Choices
 from gen.courier import Courier
-from gen.errors import EngineDied, EngineError, NotAllowed, NotFound, Refused
+from gen.errors import BadRequest, EngineDied, EngineError, NotAllowed, NotFound, Refused
 from gen.job import Asker, Clip, Job, Picture, Request, State, Task
 from gen.layers import Effective, Layer, Policy
 from gen.pace import Pace
@@ -121,6 +121,41 @@ class Studio:
                 for task in Task
             },
         )
+
+    async def prefer(self, user: int, changes: Mapping[str, Any]) -> None:
+        """Changes a person's preferences, by the names of `gen.layers.SETTINGS`; None takes one back. Raises
+        BadRequest."""
+        await self.choices.prefer(user, self._checked(Layer.USER, changes))
+
+    async def settle(self, guild: int, changes: Mapping[str, Any]) -> None:
+        """Changes a server's settings, as `prefer` does a person's. Raises BadRequest."""
+        await self.choices.set_guild(guild, self._checked(Layer.GUILD, changes))
+
+    def above(self) -> Effective:
+        """What the operator allows at the most, in the tier that may the most."""
+        return self.force(0, None, max(self.queue.tiers, key=lambda name: self.queue.tiers[name].waiting))
+
+    def allows(self, layer: Layer, name: str, value: object) -> bool:
+        """Whether that layer may choose that value."""
+        try:
+            self._checked(layer, {name: value})
+        except BadRequest:
+            return False
+        return True
+
+    def _checked(self, layer: Layer, changes: Mapping[str, Any]) -> dict[str, Any]:
+        above = self.above()
+        checked: dict[str, Any] = {}
+        for name, value in changes.items():
+            if layer not in layers.SETTINGS[name].by:
+                raise ValueError(f"{name} is not the {layer}'s")
+            if value is None:
+                checked[name] = None
+                continue
+            if name in layers.TASKS:
+                pick(self.recipes, Task(name), value)
+            checked[name] = layers.check(name, value, above, self.policy.floors)
+        return checked
 
     def _cap(self, guild: int) -> Cap:
         chosen = self.choices.guild(guild)

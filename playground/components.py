@@ -42,6 +42,8 @@ def numbered(components: list[Json]) -> list[Json]:
         body = {**one, "id": one.get("id") or next(fresh)}
         if body["type"] in SELECTS:
             body = {"min_values": 1, "max_values": 1, "disabled": False, **body}
+        if body.get("default_values"):  # libraries send numbers, Discord answers with text
+            body["default_values"] = [{**value, "id": str(value["id"])} for value in body["default_values"]]
         if body["type"] == SEPARATOR:
             body = {"spacing": 1, "divider": True, **body}
         if body["type"] in (FILE, CONTAINER, THUMBNAIL):

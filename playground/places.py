@@ -124,6 +124,13 @@ def add_channel(world: World, guild: Guild, name: str, topic: str | None = None)
     return channel
 
 
+def restrict(world: World, channel: Channel, on: bool = True) -> None:
+    """Makes a channel age-restricted, or no longer."""
+    channel.nsfw = on
+    world.keep(channel)
+    _tell_channel(world, "CHANNEL_UPDATE", channel)
+
+
 def add_thread(world: World, parent: Channel, name: str, owner: User) -> Channel:
     thread = Channel(world.ids.next(), THREAD, name, parent.guild_id, parent.id, owner_id=owner.id)
     world.keep(thread)

@@ -75,7 +75,10 @@ class Guild(Record):
 
 @dataclass
 class Channel(Record):
-    """A text channel (type 0), a private one (1) or a thread (11); `overwrites` as Discord writes them."""
+    """A text channel (type 0), a private one (1) or a thread (11); `overwrites` as Discord writes them.
+
+    `nsfw` is a text channel's: it is age-restricted, and so are its threads, which carry no such field.
+    """
 
     kind: ClassVar[str] = "channel"
     id: int
@@ -90,6 +93,7 @@ class Channel(Record):
     owner_id: int | None = None
     archived: bool = False
     locked: bool = False
+    nsfw: bool = False
     last_message_id: int | None = None
 
 

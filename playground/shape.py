@@ -102,7 +102,7 @@ def _text(record: Channel) -> Json:
         "topic": record.topic,
         "position": record.position,
         "permission_overwrites": record.overwrites,
-        "nsfw": False,
+        "nsfw": record.nsfw,
     }
 
 

@@ -7,6 +7,7 @@ from commands.replies.notices import (
     accepted,
     bare,
     broken,
+    flags_form,
     forbidden,
     forget,
     forgetting,
@@ -24,6 +25,7 @@ from commands.replies.notices import (
     unreadable,
 )
 from commands.replies.office import ACTS, Affairs, audit, done, everyones, reloaded, status
+from commands.replies.panel import in_force, prefer, settings
 from commands.replies.pieces import (
     DROP,
     LETTER,
@@ -42,9 +44,9 @@ from commands.replies.ticket import failed, ticket
 __all__ = [
     "ACTS", "DROP", "LETTER", "LINES", "PAGE", "REROLL", "REROLLS", "SEARCH", "STAR", "Affairs",
     "Look", "Standing", "accepted", "asked", "audit", "bare", "broken", "card", "done", "everyones",
-    "failed", "file_name", "forbidden", "forget", "forgetting", "forgotten", "help_", "history",
-    "info", "kept", "letter", "letter_sent", "link", "models", "outdated", "parameters",
-    "picture_form", "queue", "reading", "refused", "reloaded", "remix_form", "returned", "rules",
-    "sent_privately", "spoken", "status", "stopped", "suggestion", "ticket", "title", "unheard",
-    "unreadable", "whole",
+    "failed", "file_name", "flags_form", "forbidden", "forget", "forgetting", "forgotten", "help_",
+    "history", "in_force", "info", "kept", "letter", "letter_sent", "link", "models", "outdated",
+    "parameters", "picture_form", "prefer", "queue", "reading", "refused", "reloaded", "remix_form",
+    "returned", "rules", "sent_privately", "settings", "spoken", "status", "stopped", "suggestion",
+    "ticket", "title", "unheard", "unreadable", "whole",
 ]  # fmt: skip

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from commands.replies import pieces
+from commands.replies.panel import in_force
 from commands.words import MOST, count, fit, quote, say
 from gen.job import State, Task
+from gen.layers import Effective
 from gen.queue import Tier
 from gen.recipe import Recipe
 
@@ -34,6 +36,8 @@ class Standing:
     closed: str  # why nothing new is taken, if so
     pace: Pace
     since: float  # when the bot started, in seconds since 1970
+    force: Effective  # what holds for the person there
+    guild: bool  # it is in a server
 
 
 def help_(locale: str) -> str:
@@ -78,7 +82,7 @@ def info(standing: Standing, locale: str) -> str:
     lines = [
         say(locale, "**You**"),
         say(locale, "In the line: {count} of at most {most} clips",
-            count=standing.waiting, most=rules.waiting),
+            count=standing.waiting, most=standing.force.waiting.value),
         say(locale, "Leaving the line: at most {rate} of your clips in {period}",
             rate=rules.rate, period=pieces.time(locale, rules.period)),
         say(locale, "Tier: {tier}, served {weight} times as often as weight 1",
@@ -87,6 +91,8 @@ def info(standing: Standing, locale: str) -> str:
         say(locale, "So far: {made} made, {failed} failed, {cancelled} cancelled",
             made=counts.get(State.POSTED, 0) + counts.get(State.MADE, 0),
             failed=counts.get(State.FAILED, 0), cancelled=counts.get(State.CANCELLED, 0)),
+        say(locale, "**What holds for your clips here, and whose choice it is**"),
+        *in_force(standing.force, locale, guild=standing.guild),
         say(locale, "**This machine**"),
         count(locale, "One clip is in the line", "{number} clips are in the line", standing.line)
         if standing.line else say(locale, "Nobody is waiting"),

@@ -92,6 +92,15 @@ def picture_form(locale: str, name: str) -> tuple[str, str, str]:
     )
 
 
+def flags_form(locale: str) -> tuple[str, str, str]:
+    """Title, label and note of the form for a person's default flags."""
+    return (
+        say(locale, "Your default flags"),
+        say(locale, "Flags"),
+        say(locale, "They stand where a prompt has none of that name; empty takes them back."),
+    )
+
+
 def letter_sent(locale: str, channel: int) -> str:
     """Says where the clip is."""
     return say(locale, "It is in your [direct messages]({link}).", link=DIRECT.format(channel))

@@ -10,6 +10,7 @@ from discord.ui import Button
 
 from commands import buttons
 from commands.buttons import button
+from commands.replies.panel import VALUES
 from commands.words import fit, plain, quote, say
 from gen import vocabulary
 from gen.errors import Refused, ZoetropeError
@@ -200,12 +201,14 @@ def refused(error: ZoetropeError, locale: str) -> str:
 
 
 def _shown(locale: str, name: str, value: object) -> object:
-    """A value of an error; what a flag takes is ours, and said in the person's language; so are channels, and
-    a time ticks."""
+    """A value of an error; what a flag takes and what a policy is are ours, and translated; a time ticks."""
     if name == "until":
         return f"<t:{value}:R>"
     if not isinstance(value, str) or name == "channels":
         return value
+    if name == "mildest":
+        setting, _, policy = value.partition(".")
+        return say(locale, VALUES[setting, policy])
     return say(locale, value) if name == "takes" else quote(value, 400)
 
 

@@ -22,7 +22,7 @@ from commands import replies
 from commands.catalogues import FOLDER, LANGUAGES, Translator, catalogue
 from commands.options import ABOUT
 from commands.register import register
-from commands.replies import Look
+from commands.replies import Look, panel
 from gen.errors import KINDS, BadRequest
 from gen.job import Job
 from gen.prompt import FLAGS, MOVES
@@ -56,6 +56,8 @@ def texts(node: ast.Call, room: str) -> Iterator[str]:
 def sources() -> frozenset[str]:
     """All texts for people in the house."""
     found = {*ABOUT.values(), *(flag.takes for flag in FLAGS), *MOVES}
+    for named in (panel.NAMES, panel.VALUES, panel.ORIGINS, panel.TITLES):
+        found |= {*named.values()}
     found |= {recipe.about for recipe in shipped(HERE / "config.toml").values()}
     for room in ("gen", "db", "commands", "bot"):
         for path in (HERE / room).rglob("*.py"):
