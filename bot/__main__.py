@@ -39,7 +39,7 @@ from gen.courier import Courier
 from gen.darkroom import Darkroom
 from gen.errors import EngineError, Misconfigured, Unwritten, ZoetropeError
 from gen.host import Host, Patience
-from gen.job import Job
+from gen.job import Job, Task
 from gen.office import Office
 from gen.queue import Queue
 from gen.recipe import Recipe, heavy
@@ -133,7 +133,7 @@ async def serve(settings: Settings) -> None:
             await stack.enter_async_context(gallery.opened(client, session, studio, ledger))
         board.adopt([*await studio.resume(), *await ledger.lingering()])
         async with asyncio.TaskGroup() as group:
-            group.create_task(_warm(engine, darkroom), name="warm-up")
+            group.create_task(_warm(engine, darkroom, defaults[Task.TEXT]), name="warm-up")
             group.create_task(client.listen(), name="gateway")
             group.create_task(studio.run(), name="studio")
             group.create_task(board.serve(), name="board")
@@ -153,10 +153,11 @@ def _engine(settings: Settings, recipes: Mapping[str, Recipe]) -> Host:
     )
 
 
-async def _warm(engine: Host, darkroom: Darkroom) -> None:
-    """Starts the children ahead of the first request; one that does not start is tried again with it."""
+async def _warm(engine: Host, darkroom: Darkroom, first: str) -> None:
+    """Starts the children and loads a model ahead of the first request; one that does not start is tried
+    again with it."""
     try:
-        await asyncio.gather(darkroom.start(), engine.start())
+        await asyncio.gather(darkroom.start(), engine.start(first))
     except EngineError as error:
         log.warning("%s", error)
 

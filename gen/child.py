@@ -145,6 +145,14 @@ class Engine:
         took = round(time.monotonic() - began, 3)
         return Clip(file=command["file"], took=took, **asdict(film)).to_dict()
 
+    def load(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """Loads a recipe's model ahead of its first clip, if its weights are here. Raises EngineError."""
+        recipe, report = command["recipe"], Report(self.wire, command["id"], self.data / "previews", "load")
+        weights = importlib.import_module("gen.models.weights") if recipe["weights"] else None
+        if weights is None or not weights.wanted(recipe["weights"], self.cache):
+            self._model(recipe, report)
+        return {}
+
     def fetch(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """How many bytes of a recipe's weights were brought here. Raises EngineError, Cancelled."""
         report = Report(self.wire, command["id"], self.data / "previews", "fetch")
@@ -365,7 +373,7 @@ def main(settings: Mapping[str, Any]) -> None:
         does = {"picture": room.picture, "fit": room.fit, "thumbnail": room.thumbnail}
     else:
         engine = Engine(wire, data, Path(settings["cache"]), settings["device"], settings.get("warm", 1))
-        does = {"make": engine.make, "fetch": engine.fetch, "describe": engine.describe}
+        does = {"make": engine.make, "load": engine.load, "fetch": engine.fetch, "describe": engine.describe}
     wire.say("ready", pid=os.getpid())
     while True:
         command = wire.next()

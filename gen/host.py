@@ -221,10 +221,13 @@ class Host:
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
 
-    async def start(self) -> None:
-        """Starts the child ahead of its first clip. Raises EngineDied."""
+    async def start(self, name: str = "") -> None:
+        """Starts the child ahead of its first clip, and has it load that recipe's model if its weights are
+        here. Raises EngineError."""
         async with self._turn:
-            await self._ready()
+            child = await self._ready()
+            if name:
+                await self._told(child, name, lambda step: None, do="load")
 
     async def make(self, request: Request, progress: Progress, *, limit: int) -> Clip:
         """A clip of at most `limit` bytes. Raises EngineError.
@@ -257,14 +260,18 @@ class Host:
     async def fetch(self, name: str, progress: Progress) -> int:
         """How many bytes of that recipe's weights were missing, and now are here. Raises EngineError."""
         async with self._turn:
-            child, number = await self._ready(), next(self._numbers)
-            child.tell(id=number, do="fetch", recipe=asdict(self.recipes[name]))
-            try:
-                value = await self._heard(child, number, name, progress)
-            except asyncio.CancelledError:  # what is half here is taken up again
-                await child.kill()
-                raise
+            value = await self._told(await self._ready(), name, progress, do="fetch")
         return int(value["size"])
+
+    async def _told(self, child: Child, name: str, progress: Progress, *, do: str) -> dict[str, Any]:
+        """What came of a command about a recipe; cancelled, it ends the child, which can begin it anew."""
+        number = next(self._numbers)
+        child.tell(id=number, do=do, recipe=asdict(self.recipes[name]))
+        try:
+            return await self._heard(child, number, name, progress)
+        except asyncio.CancelledError:
+            await child.kill()
+            raise
 
     async def describe(self) -> Device:
         """What there is to make clips with; no model is loaded. Raises EngineError."""

@@ -311,6 +311,24 @@ async def test_a_child_with_nothing_to_do_ends(hosts: Hosts) -> None:
     assert (await host.make(asked(), nobody, limit=AMPLE)).frames == 8
 
 
+async def test_a_model_is_loaded_ahead_of_its_first_clip(hosts: Hosts) -> None:
+    host, watch = hosts(), Watch()
+    await host.start("quick")
+    await host.make(asked(), watch, limit=AMPLE)
+    assert {step.stage for step in watch.steps} == {"making", "encoding"}
+
+
+async def test_a_bot_may_stop_while_a_model_is_loaded_ahead(hosts: Hosts) -> None:
+    host = hosts()
+    starting = asyncio.create_task(host.start("sleepy"))
+    await until(lambda: host.pid is not None)
+    pid = host.pid
+    starting.cancel()
+    await asyncio.wait([starting])
+    assert pid
+    assert gone(pid)
+
+
 async def test_closing_leaves_no_process(hosts: Hosts) -> None:
     host = hosts()
     await host.start()
