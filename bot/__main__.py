@@ -25,6 +25,7 @@ from bot.desk import Desk
 from bot.gallery.opening import WHOLE, Opening
 from bot.health import Health
 from bot.housekeeping import Housekeeper
+from bot.machine import Chooser, weights
 from bot.meter import Meter
 from bot.post import Post
 from bot.preflight import Preflight
@@ -76,6 +77,8 @@ async def serve(settings: Settings) -> None:
 
         recipes, defaults = dict(settings.recipe), settings.defaults()  # one of each, for all who read them
         engine = await stack.enter_async_context(_engine(settings, recipes))
+        chooser = Chooser(recipes, defaults)
+        await chooser.look(settings, engine)
         queue = Queue(
             {name: role.tier for name, role in settings.tier.items()},
             per_guild=settings.queue.per_guild,
@@ -118,9 +121,10 @@ async def serve(settings: Settings) -> None:
         )
         office = Office(ledger.people, queue, operators=settings.operators.users)
         desk = Desk(client, session, settings, studio.force, office.tiers)
-        reload = partial(reading.again, settings.path, os.environ, recipes, defaults)
+        reload = partial(reading.again, settings.path, os.environ, chooser)
         consent = Consent(settings.rules.text, studio.choices)
-        register(client, client.tree, House(studio, board, desk, office, reload, consent))
+        house = House(studio, board, desk, office, reload, consent, lambda: chooser.plan)
+        register(client, client.tree, house)
 
         await client.tree.set_translator(Translator())
         await client.enter(settings.token)
@@ -144,7 +148,7 @@ def _engine(settings: Settings, recipes: Mapping[str, Recipe]) -> Host:
     return Host(
         recipes,
         settings.data,
-        cache=settings.data / "weights",
+        cache=weights(settings.data),
         environ=os.environ,
         device=settings.engine.device,
         warm=settings.engine.warm,

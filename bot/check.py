@@ -10,10 +10,13 @@ from pathlib import Path
 
 import aiohttp
 
+from bot import machine
+from bot.machine import planned, weights
 from bot.settings import Settings, load
 from db.ledger import Ledger
 from gen.errors import ZoetropeError
-from gen.host import Device, Host
+from gen.host import Host
+from gen.machine import Device
 
 #: What is found, or the ZoetropeError that says the fix.
 Finding = Callable[[Settings], Awaitable[str]]
@@ -82,11 +85,18 @@ async def _disk(settings: Settings) -> str:
 
 
 async def _engine(settings: Settings) -> str:
+    device = await _device(settings)
+    return "\n".join(
+        [engine(device), *(f"{'':<14} {line}" for line in machine.report(planned(settings, device)))]
+    )
+
+
+async def _device(settings: Settings) -> Device:
     async with Host(
-        settings.recipe, settings.data, cache=settings.data / "weights", environ=os.environ,
+        settings.recipe, settings.data, cache=weights(settings.data), environ=os.environ,
         device=settings.engine.device,
     ) as host:  # fmt: skip
-        return engine(await host.describe())
+        return await host.describe()
 
 
 def engine(device: Device) -> str:
@@ -94,6 +104,10 @@ def engine(device: Device) -> str:
     if not device.h264:
         raise ZoetropeError("PyAV was built without H.264; install av from requirements.txt.")
     memory = f", {device.free:.1f} of {device.total:.1f} GiB free" if device.total else ""
+    if any(device.capability):
+        memory = f", compute capability {'.'.join(map(str, device.capability))}{memory}"
+    if device.total and device.dtype:
+        memory += f", {device.dtype}"
     return f"{f'torch {device.torch}' if device.torch else 'no torch'}, {device.name}{memory}, H.264"
 
 

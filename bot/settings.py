@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from gen import layers
 from gen.errors import Misconfigured
 from gen.job import Task
+from gen.machine import AUTO, Table
 from gen.queue import Tier
 from gen.recipe import Recipe
 from gen.recipe import load as load_recipes
@@ -76,11 +77,11 @@ class Role:
 
 @dataclass(frozen=True)
 class Default:
-    """The recipe of each task when nobody names one."""
+    """The recipe of each task when nobody names one; "auto" is the best that the machine has room for."""
 
-    text: str = "testcard"
-    image: str = "camera"
-    interp: str = "flow"
+    text: str = AUTO
+    image: str = AUTO
+    interp: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,7 @@ class Settings:
     health: Health = Health()
     gallery: Gallery = Gallery()
     recipe: Mapping[str, Recipe] = field(default_factory=dict)
+    auto: Table = field(default_factory=Table)
 
     @property
     def database(self) -> Path:
@@ -204,7 +206,7 @@ class Settings:
         return self.data / "zoetrope.db"
 
     def defaults(self) -> dict[Task, str]:
-        """The recipe of each task when nobody names one."""
+        """The recipe of each task when nobody names one, or "auto"."""
         return {task: getattr(self.default, task) for task in Task}
 
     def policies(self) -> layers.Policy:
@@ -225,11 +227,12 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     tables = _tables(path)
     file = path.name
     known = {
-        "default", "gateway", "queue", "tier", "engine", "files", "words", "policy", "operators", "rules",
-        "log", "health", "gallery", "recipe",
+        "auto", "default", "gateway", "queue", "tier", "engine", "files", "words", "policy", "operators",
+        "rules", "log", "health", "gallery", "recipe",
     }  # fmt: skip
     if unknown := sorted(set(tables) - known):
         _unknown(f"{file}: {unknown[0]}", unknown[0], known)
+    recipes = load_recipes(tables.get("recipe", {}), where=file)
     settings = Settings(
         path=path,
         data=Path(environ.get("ZOETROPE_DATA") or path.parent / "data").absolute(),
@@ -252,7 +255,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         log=_read(Log, tables.get("log", {}), f"{file}: log"),
         health=_read(Health, tables.get("health", {}), f"{file}: health"),
         gallery=_read(Gallery, tables.get("gallery", {}), f"{file}: gallery"),
-        recipe=load_recipes(tables.get("recipe", {}), where=file),
+        recipe=recipes,
+        auto=Table.read(tables.get("auto", {}), recipes, f"{file}: auto"),
     )
     _check(settings, file)
     return settings
@@ -330,12 +334,11 @@ def _check(settings: Settings, file: str) -> None:
                 file=file, key=key, value=f"“{value}”" if isinstance(value, str) else value, wanted=wanted,
             )  # fmt: skip
     for task, name in settings.defaults().items():
-        recipe = settings.recipe.get(name)
-        if recipe is None or recipe.task != task or not recipe.on:
-            fitting = ", ".join(one.name for one in settings.recipe.values() if one.task == task and one.on)
+        fitting = [one.name for one in settings.recipe.values() if one.task == task and one.on]
+        if name not in fitting and not (fitting and name == AUTO):
             raise Misconfigured(
                 "{file}: default.{task} is “{name}”; there are {fitting}.",
-                file=file, task=task, name=name, fitting=fitting or "none",
+                file=file, task=task, name=name, fitting=", ".join(fitting) or "none",
             )  # fmt: skip
     if not all(any(sign.isalnum() for sign in words) for words in settings.words.refuse):
         raise Misconfigured("{file}: words.refuse has a pattern without a letter.", file=file)

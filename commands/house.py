@@ -14,6 +14,7 @@ from commands.door import Door
 from commands.echoes import Echoes
 from commands.pictures import Pictures
 from gen.job import Asker, Job
+from gen.machine import Plan
 from gen.office import Office
 from gen.studio import Studio, Upload
 
@@ -67,6 +68,7 @@ class House:
     office: Office
     reload: Reload
     consent: Consent
+    plan: Callable[[], Plan]  # what commands take on this machine, and why
     echoes: Echoes = field(default_factory=Echoes)
     pictures: Pictures = field(default_factory=Pictures)
     door: Door = field(default_factory=Door)

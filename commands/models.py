@@ -26,5 +26,6 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
             pace=studio.pace.known,
             paused=studio.worker.breaker.paused(),
             defaults=[force.model(task).value for task in Task],
+            plan=house.plan(),
         )
         await interaction.response.send_message(text, ephemeral=True)

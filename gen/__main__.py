@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import os
+import platform
 import secrets
 import shutil
 import sys
@@ -20,6 +21,8 @@ from gen.darkroom import Darkroom
 from gen.errors import BadRequest, Misconfigured, ZoetropeError
 from gen.host import Host
 from gen.job import Clip, Picture, Request, Task
+from gen.machine import AUTO, Device, Table, has_card, room
+from gen.machine import plan as plan_
 from gen.ports import Step
 from gen.prompt import SEEDS, parse
 from gen.recipe import PICTURES, Recipe, load, pick
@@ -34,8 +37,9 @@ class Shelf:
     """What the settings file says about making clips."""
 
     recipes: Mapping[str, Recipe]
-    default: Mapping[str, str]  # recipe by task
+    default: Mapping[Task, str]  # recipe by task, or "auto"
     device: str
+    auto: Table
 
     @classmethod
     def read(cls, path: Path) -> Shelf:
@@ -45,14 +49,25 @@ class Shelf:
         except (OSError, ValueError) as error:
             raise Misconfigured("{file} cannot be read: {fault}.", file=path.name, fault=error) from error
         recipes = load(tables.get("recipe", {}), where=path.name)
-        return cls(recipes, tables.get("default", {}), tables.get("engine", {}).get("device", "auto"))
+        device = tables.get("engine", {}).get("device", AUTO)
+        auto = Table.read(tables.get("auto", {}), recipes, f"{path.name}: auto")
+        return cls(recipes, tables.get("default", {}), device, auto)
 
-    def pick(self, task: Task, name: str | None) -> Recipe:
-        """The recipe of that name, or the task's own. Raises BadRequest."""
-        first = next(
-            (recipe.name for recipe in self.recipes.values() if recipe.task is task and recipe.on), ""
-        )
-        return pick(self.recipes, task, name or self.default.get(task, first))
+    async def pick(self, task: Task, name: str | None, data: Path, environ: Mapping[str, str]) -> Recipe:
+        """The recipe of that name, or the task's own: where it follows the machine, a card is looked for.
+        Raises BadRequest, EngineError."""
+        if name or self.default.get(task, AUTO) != AUTO:
+            return pick(self.recipes, task, name or self.default[task])
+        device = Device()
+        if has_card(self.device, sys.platform, platform.machine()):
+            async with self.host(data, environ) as host:
+                device = await host.describe()
+        plan = plan_(self.recipes, {}, self.auto, device, cache=data / "weights", disk=room(data))
+        return pick(plan.recipes, task, plan.choices[task].name)
+
+    def host(self, data: Path, environ: Mapping[str, str]) -> Host:
+        """An engine."""
+        return Host(self.recipes, data, cache=data / "weights", environ=environ, device=self.device)
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -98,7 +113,7 @@ async def _fetch(shelf: Shelf, name: str, data: Path, environ: Mapping[str, str]
     if name not in shelf.recipes:
         raise BadRequest("There is no recipe {name}; see --recipes.", name=name)
     bar = Bar(sys.stderr)
-    async with Host(shelf.recipes, data, cache=data / "weights", environ=environ) as host:
+    async with shelf.host(data, environ) as host:
         try:
             size = await host.fetch(name, bar.show)
         finally:
@@ -111,7 +126,7 @@ async def _run(options: argparse.Namespace, shelf: Shelf, environ: Mapping[str, 
     task, files = _task(options)
     given = {"seed": options.seed, "model": options.recipe}
     ask = parse(" ".join(options.prompt)).over(given)
-    recipe = shelf.pick(task, ask.model)
+    recipe = await shelf.pick(task, ask.model, data, environ)
     for name in recipe.unused(ask):
         print(f"-{name} has no effect with {recipe.name}.", file=sys.stderr)
     pictures = await _pictures(files, data, environ)
@@ -155,8 +170,7 @@ def _bytes(file: Path) -> bytes:
 
 async def _make(shelf: Shelf, request: Request, data: Path, limit: int, environ: Mapping[str, str]) -> Clip:
     bar = Bar(sys.stderr)
-    host = Host(shelf.recipes, data, cache=data / "weights", environ=environ, device=shelf.device)
-    async with host:
+    async with shelf.host(data, environ) as host:
         try:
             return await host.make(request, bar.show, limit=limit)
         finally:

@@ -168,8 +168,9 @@ class Engine:
             machine = device.look(self._device())
         except (ImportError, OSError, RuntimeError, AssertionError) as error:  # torch's own, all four
             raise EngineError("torch is there but does not work: {fault}.", fault=error) from error
-        found |= {key: getattr(machine, key) for key in ("kind", "name", "free", "total")}
-        return {**found, "torch": sys.modules["torch"].__version__}
+        found |= {key: getattr(machine, key) for key in ("kind", "name", "free", "total", "capability")}
+        dtype = str(machine.brain).removeprefix("torch.")
+        return {**found, "torch": sys.modules["torch"].__version__, "dtype": dtype}
 
     def _frames(self, request: Request, recipe: Mapping[str, Any], report: Report) -> Pixels:
         """The model's frames; where memory runs out a second try, and a third for half as many."""

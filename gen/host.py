@@ -20,6 +20,7 @@ from typing import Any, Self, cast
 
 from gen.errors import EngineDied, EngineError
 from gen.job import Clip, Failure, Request
+from gen.machine import Device
 from gen.ports import Progress, Step
 from gen.recipe import Recipe
 from gen.shelf import thumbnail
@@ -156,18 +157,6 @@ class Child:
         self._context.run(log.info, "child %d: %s", self.pid, line.decode(errors="replace"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Device:
-    """What the engine's process finds to make clips with. Memory in GiB, 0 on a processor."""
-
-    h264: bool
-    torch: str  # its version; "" without torch
-    kind: str  # "cuda" (AMD's too), "mps" or "cpu"
-    name: str
-    free: float
-    total: float
-
-
 class Host:
     """An `Engine` whose models live in a child."""
 
@@ -190,6 +179,7 @@ class Host:
         self.idle = idle
         self._environ = {
             "PYTORCH_ALLOC_CONF": "expandable_segments:True",
+            "PYTORCH_ENABLE_MPS_FALLBACK": "1",  # what Apple's has not, the processor does
             # Threads that spin while they wait make a clip ten times slower on a processor that others use.
             "OMP_WAIT_POLICY": "PASSIVE",
             **safe(environ),
@@ -287,7 +277,7 @@ class Host:
                 raise
         if message["say"] == "error":
             raise Failure(**message["failure"]).error()
-        return Device(**message["value"])
+        return Device.of(message["value"])
 
     async def aclose(self) -> None:
         """Ends the child at once: nothing in it is worth a wait, what it was doing is done anew."""

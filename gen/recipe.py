@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,12 @@ class Recipe:
     family: str  # the file in gen/models/
     about: str  # one line for people
     on: bool = True
-    gated: bool = False  # its licence must be accepted by the operator first
+    gated: bool = False  # its licence must be accepted on the hub first
+    bound: bool = False  # its licence forbids some of what is lawful, such as earning with it
     licence: str = "MIT"
     memory: float = 0.0  # GiB of device memory it is comfortable with; 0 runs on any CPU
+    compute: float = 0.0  # of NVIDIA's and AMD's cards, the compute capability that it wants
+    download: float = 0.0  # GiB that are fetched once, about
     weights: Mapping[str, Any] = field(default_factory=dict)  # hub names or folders, by part
     options: Mapping[str, Any] = field(default_factory=dict)  # what only its family understands
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # aspect to pixels, first is default
@@ -197,6 +200,18 @@ def pick(recipes: Mapping[str, Recipe], task: Task, name: str) -> Recipe:
     )
 
 
+def sources(weights: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every weight that a recipe's table names, however deep: tables with `repo`, and perhaps more."""
+    for value in weights.values():
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, str):
+                yield {"repo": each}
+            elif "repo" in each:
+                yield each
+            else:
+                yield from sources(each)
+
+
 def heavy(recipes: Mapping[str, Recipe]) -> frozenset[str]:
     """Those whose model takes its time to load."""
     return frozenset(recipe.name for recipe in recipes.values() if recipe.memory)
@@ -214,8 +229,8 @@ _KEYS = {item.name: item for item in fields(Recipe) if item.name != "name"}
 _NEEDED = ("task", "family", "about")
 #: The least that each number may be, in a range or alone.
 _LEAST: Mapping[str, float] = {
-    "seconds": 0.1, "fps": 1, "motion": 0, "guidance": 0, "steps": 1, "smooth": 1, "memory": 0,
-    "long": 16, "multiple": 2, "clip_frames": 0, "frame_multiple": 1, "frame_extra": 0,
+    "seconds": 0.1, "fps": 1, "motion": 0, "guidance": 0, "steps": 1, "smooth": 1, "memory": 0, "compute": 0,
+    "download": 0, "long": 16, "multiple": 2, "clip_frames": 0, "frame_multiple": 1, "frame_extra": 0,
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from commands.replies.panel import in_force
 from commands.words import MOST, count, fit, quote, say
 from gen.job import State, Task
 from gen.layers import Effective
+from gen.machine import Plan, Verdict
 from gen.queue import Tier
 from gen.recipe import Recipe
 
@@ -62,12 +64,18 @@ def help_(locale: str) -> str:
 
 
 def models(
-    recipes: Iterable[Recipe], locale: str, *, pace: Pace, paused: Iterable[str], defaults: Iterable[str]
+    recipes: Iterable[Recipe],
+    locale: str,
+    *,
+    pace: Pace,
+    paused: Iterable[str],
+    defaults: Iterable[str],
+    plan: Plan,
 ) -> str:
-    """What each model does, needs and takes; what is not turned on, and why."""
+    """What each model does, needs and takes; this machine; what is not turned on, and why."""
     all_, stopped, first = list(recipes), frozenset(paused), frozenset(defaults)
     on = [recipe for recipe in all_ if recipe.on]
-    asleep = _asleep([recipe for recipe in all_ if not recipe.on], locale)
+    asleep = [_machine(plan, locale), *_asleep([one for one in all_ if not one.on], plan, locale)]
     for whole in (True, False):
         lines = [_model(one, locale, pace, one.name in stopped, one.name in first, whole) for one in on]
         text = "\n".join([*lines, *asleep])
@@ -133,20 +141,51 @@ def _pace(locale: str, pace: Pace, name: str) -> str:
     return say(locale, "{time} a clip here", time=pieces.time(locale, seconds))
 
 
-def _asleep(recipes: list[Recipe], locale: str) -> list[str]:
+def _machine(plan: Plan, locale: str) -> str:
+    """What the choice of models went by."""
+    device = plan.device
+    if not device.total:
+        return pieces.small(locale, say(locale, "This machine has no graphics card for models"))
+    room = say(
+        locale, "This machine: {device}, {free} of {total} GiB free",
+        device=quote(device.name, 60), free=f"{device.free:.0f}", total=f"{device.total:.0f}",
+    )  # fmt: skip
+    auto = any(choice.auto for choice in plan.choices.values())
+    why = say(locale, "taken unless you choose is the best that it has room for")
+    return pieces.small(locale, room, why if auto else "")
+
+
+def _asleep(recipes: list[Recipe], plan: Plan, locale: str) -> list[str]:
     """Models that are not turned on, by the reason."""
-    gated = [_brief(one) for one in recipes if one.gated]
-    off = [_brief(one) for one in recipes if not one.gated]
+    judged = {one.recipe.name: one.verdict for choice in plan.choices.values() for one in choice.judged}
+    found: dict[str, list[str]] = defaultdict(list)
+    for recipe in recipes:
+        found[_why(recipe, judged)].append(_brief(recipe))
+    names = {why: ", ".join(briefs) for why, briefs in found.items()}
     lines = []
-    if off:
-        why = say(locale, "Not turned on by the operator: {models}", models=", ".join(off))
-        lines.append(pieces.small(locale, why))
-    if gated:
-        why = say(
-            locale, "Not turned on, their licence must be accepted first: {models}", models=", ".join(gated)
+    if some := names.get("fits"):
+        lines.append(say(locale, "Not turned on, would fit this machine: {models}", models=some))
+    if some := names.get("off"):
+        lines.append(say(locale, "Not turned on by the operator: {models}", models=some))
+    if some := names.get("licence"):
+        lines.append(
+            say(locale, "Not turned on, their licence must be accepted first: {models}", models=some)
         )
-        lines.append(pieces.small(locale, why))
-    return lines
+    if some := names.get("small"):
+        lines.append(say(locale, "Not turned on, want more than this machine has: {models}", models=some))
+    return [pieces.small(locale, line) for line in lines]
+
+
+def _why(recipe: Recipe, judged: Mapping[str, Verdict]) -> str:
+    match judged.get(recipe.name):
+        case None:
+            return "licence" if recipe.gated or recipe.bound else "off"
+        case Verdict.SMALL | Verdict.OLD:
+            return "small"
+        case Verdict.LICENCE:
+            return "licence"
+        case _:
+            return "fits"
 
 
 def _brief(recipe: Recipe) -> str:

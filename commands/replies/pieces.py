@@ -166,7 +166,9 @@ def doing(locale: str, step: Step | None) -> str:
         return say(locale, "{bar} step {done} of {total}", bar=f"`{bar}`", done=done, total=total)
     if step.stage == "fetching":
         if total:
-            return say(locale, "Fetching the model, {percent} %", percent=done * 100 // total)
+            size = f"{total / 1024:.1f} GiB" if total >= 1024 else f"{total} MiB"
+            percent = done * 100 // total
+            return say(locale, "Fetching the model, {percent} % of {size}", percent=percent, size=size)
         return say(locale, "Fetching the model")
     words = {
         "loading": say(locale, "Loading the model"),

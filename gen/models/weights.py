@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gen.errors import EngineError
+from gen.recipe import sources
 
 #: Folders named in recipes are relative to the project's root.
 ROOT = Path(__file__).parents[2]
@@ -66,7 +67,7 @@ class Piece:
 def wanted(named: Mapping[str, Any], cache: Path) -> list[Piece]:
     """What is yet to be fetched of a recipe's weights. Raises EngineError; offline, what is here must do."""
     pieces: dict[tuple[str, str], Piece] = {}
-    for table in _specs(named):
+    for table in sources(named):
         if not (ROOT / table["repo"]).exists():
             pieces |= {(piece.repo, piece.file): piece for piece in _listed(table, cache)}
     return list(pieces.values())
@@ -132,18 +133,6 @@ def _check_tensors(file: Path) -> None:
 
 def _tensors(entries: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     return (entry for name, entry in entries.items() if name != "__metadata__")
-
-
-def _specs(named: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Every weight that a recipe's table names, however deep, as `find` takes them."""
-    for value in named.values():
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, str):
-                yield {"repo": each}
-            elif "repo" in each:
-                yield each
-            else:
-                yield from _specs(each)
 
 
 def _listed(table: Mapping[str, Any], cache: Path) -> Iterator[Piece]:

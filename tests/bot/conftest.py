@@ -48,7 +48,7 @@ options = { step_seconds = 0.25 }
 
 
 #: What is changed in the shipped settings.
-CHANGED = {'text = "testcard"': 'text = "quick"', "refuse = []": 'refuse = ["plum*", "purple rain"]'}
+CHANGED = {'text = "auto"': 'text = "quick"', "refuse = []": 'refuse = ["plum*", "purple rain"]'}
 
 
 def configured(folder: Path, changed: Mapping[str, str] = CHANGED) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from bot import check
 from bot.settings import Settings, load
 from gen.errors import ZoetropeError
-from gen.host import Device
+from gen.machine import Device
 from playground.server import Playground
 from tests.running import ROOT
 

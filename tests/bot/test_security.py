@@ -40,9 +40,7 @@ def _files(folder: Path) -> list[Path]:
 
 async def test_the_token_is_in_no_log_no_file_and_no_child(tmp_path: Path) -> None:
     """At the loudest level, through a clip, a refusal, a cut connection and a revoked token."""
-    config = configured(
-        tmp_path, {'level = "INFO"': 'level = "DEBUG"', 'text = "testcard"': 'text = "quick"'}
-    )
+    config = configured(tmp_path, {'level = "INFO"': 'level = "DEBUG"', 'text = "auto"': 'text = "quick"'})
     async with running(tmp_path, config) as (place, bot):
         token = place.token
         person = place.person("Ada")

@@ -86,7 +86,7 @@ def test_a_fault_names_key_value_and_what_was_wanted(tmp_path: Path, text: str, 
 
 def test_a_default_must_be_a_recipe_of_that_task(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
-    path.write_text(SHIPPED.read_text("utf-8").replace('image = "camera"', 'image = "flow"'), "utf-8")
+    path.write_text(SHIPPED.read_text("utf-8").replace('image = "auto"', 'image = "flow"'), "utf-8")
     with pytest.raises(Misconfigured, match=r"default\.image is “flow”; there are camera"):
         settings.load(path, {})
 

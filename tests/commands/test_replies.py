@@ -171,7 +171,8 @@ async def test_a_paused_line_says_why() -> None:
     ("step", "words"),
     [
         (None, "Starting"),
-        (Step("fetching", 5, 20), "Fetching the model, 25 %"),
+        (Step("fetching", 5, 20), "Fetching the model, 25 % of 20 MiB"),
+        (Step("fetching", 0, 5120), "Fetching the model, 0 % of 5.0 GiB"),
         (Step("fetching", 0, 0), "Fetching the model ·"),
         (Step("loading", 0, 1), "Loading the model"),
         (Step("making", 12, 25), "`▰▰▰▰▱▱▱▱▱▱` step 12 of 25"),

@@ -13,7 +13,8 @@ import pytest
 
 from bot import check
 from gen.errors import EngineDied, EngineError, ZoetropeError
-from gen.host import NICE, Device, Host
+from gen.host import NICE, Host
+from gen.machine import Device
 from tests.gen.conftest import asked
 
 Hosts = Callable[..., Host]

@@ -1,0 +1,146 @@
+"""The machine that the bot runs on: its card, and what each command takes on it, in the operator's words."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot.settings import Settings
+from gen.errors import EngineError
+from gen.host import Host
+from gen.job import Task
+from gen.machine import Choice, Device, Judged, Plan, Verdict, has_card, plan, room
+from gen.recipe import Recipe, sources
+
+log = logging.getLogger(__name__)
+
+#: Seconds that torch may take to say what the card is.
+PATIENCE = 120.0
+COMMANDS = {Task.TEXT: "/animate", Task.IMAGE: "/img2vid", Task.INTERP: "/interp"}
+
+
+class Chooser:
+    """Settles what commands take, in the recipes and defaults that all others read."""
+
+    def __init__(self, recipes: dict[str, Recipe], defaults: dict[Task, str]) -> None:
+        self.recipes = recipes
+        self.defaults = defaults
+        self.device = Device()
+        self.plan = Plan(self.device, {}, recipes)
+
+    async def look(self, settings: Settings, engine: Host) -> None:
+        """Asks the engine's process for the card, where there may be one; then settles."""
+        if has_card(settings.engine.device, sys.platform, platform.machine()):
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    self.device = await engine.describe()
+            except (EngineError, TimeoutError) as error:
+                log.warning("the card could not be looked at: %s", error or "no answer")
+        self.settle(settings)
+        for line in summary(self.plan):
+            log.info("%s", line)
+
+    def settle(self, settings: Settings) -> None:
+        """Fills the recipes and defaults anew."""
+        self.plan = planned(settings, self.device)
+        self.recipes.clear()
+        self.recipes.update(self.plan.recipes)
+        self.defaults.update(self.plan.defaults())
+
+
+def planned(settings: Settings, device: Device) -> Plan:
+    """What is taken with that device."""
+    return plan(
+        settings.recipe, settings.defaults(), settings.auto, device,
+        cache=weights(settings.data), disk=room(settings.data),
+    )  # fmt: skip
+
+
+def weights(data: Path) -> Path:
+    """The folder that they are fetched into."""
+    return data / "weights"
+
+
+def summary(plan: Plan) -> Iterator[str]:
+    """A line for each command: what it takes, and why."""
+    for choice in plan.choices.values():
+        yield f"{COMMANDS[choice.task]} takes {choice.name}: {_why(choice, plan)}"
+
+
+def report(plan: Plan) -> Iterator[str]:
+    """The same, each followed by lines of what else there is, and what it would take."""
+    for choice, line in zip(plan.choices.values(), summary(plan), strict=True):
+        yield line
+        others = [one for one in choice.judged if one.recipe.name != choice.name and one.recipe.memory]
+        small = [one for one in others if one.verdict is Verdict.SMALL]
+        for one in others:
+            if one not in small:
+                yield f"  {one.recipe.name}: {'; '.join(_other(one, plan.device))}"
+        if small:
+            names = ", ".join(f"{one.recipe.name} ({one.least:g} GiB)" for one in small)
+            yield f"  too large for this machine, by the GiB wanted free on its card: {names}"
+
+
+def _why(choice: Choice, plan: Plan) -> str:
+    taken = choice.taken
+    fetch = f"; {_fetching(taken)}" if taken and taken.fetch else ""
+    if not choice.auto:
+        return f"default.{choice.task} says so{fetch}"
+    if taken is None or taken.verdict is not Verdict.FITS:
+        return "nothing of [auto] fits this machine"
+    if not taken.least:
+        return f"it runs on any processor, and {_no_better(choice, plan.device)}"
+    room = f"wants {taken.least:g} GiB free, {plan.device.free:.1f} are"
+    return f"the best of [auto] that {plan.device.name} has room for ({room}){fetch}"
+
+
+def _no_better(choice: Choice, device: Device) -> str:
+    if device.kind == "cpu":
+        return "torch found no graphics card" if device.torch else "there is no graphics card"
+    waits = [one for one in choice.judged if one.verdict in (Verdict.LICENCE, Verdict.FETCH, Verdict.DISK)]
+    return "others that fit wait for you" if waits else f"{device.name} has no room for another"
+
+
+def _fetching(one: Judged) -> str:
+    return (
+        f"about {one.fetch:g} GiB are fetched with its first clip, "
+        f"or before by `python -m gen --fetch {one.recipe.name}`"
+    )
+
+
+def _other(one: Judged, device: Device) -> Iterator[str]:
+    """What another model would take."""
+    recipe = one.recipe
+    match one.verdict:
+        case Verdict.OLD:
+            has = ".".join(map(str, device.capability))
+            yield f"wants compute capability {recipe.compute:g}, this card has {has}"
+            return
+        case Verdict.DISK:
+            yield f"fits the card, but the disk has no room for about {one.fetch:g} GiB"
+            return
+        case Verdict.FITS:
+            yield f"fits too ({one.least:g} GiB)"
+        case _:
+            yield f"would fit ({one.least:g} GiB)"
+    if recipe.bound or recipe.gated:
+        yield f"licence: {recipe.licence}"
+    if recipe.gated:
+        yield f"accept it at {', '.join(pages(recipe))} and set HF_TOKEN"
+    if one.fetch:
+        yield f"about {one.fetch:g} GiB to fetch: python -m gen --fetch {recipe.name}"
+    if not recipe.on:
+        yield f"on = true in [recipe.{_key(recipe.name)}] offers it"
+
+
+def pages(recipe: Recipe) -> list[str]:
+    """Where the licences of a recipe's weights are accepted."""
+    return [f"https://huggingface.co/{source['repo']}" for source in sources(recipe.weights)]
+
+
+def _key(name: str) -> str:
+    return f'"{name}"' if "." in name else name
