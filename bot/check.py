@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from bot import machine
+from bot.gallery.opening import Opening
 from bot.machine import planned, weights
 from bot.settings import Settings, load
 from db.ledger import Ledger
@@ -111,10 +112,16 @@ def engine(device: Device) -> str:
     return f"{f'torch {device.torch}' if device.torch else 'no torch'}, {device.name}{memory}, H.264"
 
 
+async def _gallery(settings: Settings) -> str:
+    opening = Opening.of(settings)
+    return f"people find it at {opening.links.base}" if opening else "off"
+
+
 FINDINGS: Mapping[str, Finding] = {
     "token": _token,
     "folders": _folders,
     "database": _database,
     "disk": _disk,
     "engine": _engine,
+    "gallery": _gallery,
 }

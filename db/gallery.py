@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, exists, or_, select, tuple_
+from sqlalchemy import Connection, Select, and_, exists, or_, select, tuple_
 
 from db.rows import JOBS, job_of
 from db.store import Store
@@ -13,9 +13,13 @@ from db.tables import ClipRow, Favourite, JobRow, User
 from gen.job import Job, State
 
 #: A clip is there while its file is, and, once it was posted, while nobody has deleted its message.
-THERE = ClipRow.swept.is_(None) & or_(
-    JobRow.state.in_((State.MADE.value, State.FAILED.value)),
-    (JobRow.state == State.POSTED.value) & JobRow.message.is_not(None),
+THERE = and_(
+    ClipRow.job_id.is_not(None),
+    ClipRow.swept.is_(None),
+    or_(
+        JobRow.state.in_((State.MADE.value, State.FAILED.value)),
+        (JobRow.state == State.POSTED.value) & JobRow.message.is_not(None),
+    ),
 )
 #: The preference of those who show their clips to everyone; nobody does who has not said so.
 OPTED_IN = User.preferences["public"].as_boolean().is_(True)

@@ -32,20 +32,26 @@ pytestmark = pytest.mark.skipif(
 
 
 class Program:
-    """What `make run` starts without a token: the chat page, and the bot in its own process."""
+    """What `make run` starts without a token: the chat page, and the bot in its own process.
 
-    def __init__(self, data: Path) -> None:
+    `options` are the chat page's own; `config` is another settings file than the shipped one.
+    """
+
+    def __init__(self, data: Path, *options: str, config: Path = ROOT / "config.toml") -> None:
         self.data = data
+        self.options = options
+        self.config = config
         self.lines: list[str] = []
         self.address = ""
 
     async def start(self) -> None:
         """Starts it and reads the one address that it prints."""
         environ = {**os.environ, "ZOETROPE_DATA": str(self.data / "bot"), "PYTHONUNBUFFERED": "1"}
+        environ["ZOETROPE_CONFIG"] = str(self.config)
         environ.pop("DISCORD_TOKEN", None)
         command = [sys.executable, "-m", "playground", "--port", "0", "--data", str(self.data / "discord")]
         self.process = await asyncio.create_subprocess_exec(
-            *command, "--", sys.executable, "-m", "bot", cwd=ROOT, env=environ,
+            *command, *self.options, "--", sys.executable, "-m", "bot", cwd=ROOT, env=environ,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         self.address = ""

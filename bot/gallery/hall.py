@@ -161,6 +161,7 @@ class Hall:
             "width": clip.width if clip else job.request.width,
             "height": clip.height if clip else job.request.height,
             "when": datetime.fromtimestamp(job.created, UTC).isoformat(timespec="seconds"),
+            "seed": str(job.request.seed),
             "state": words.state(job, locale),
             "mine": _own(visitor, job),
             "kept": kept,

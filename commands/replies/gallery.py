@@ -53,6 +53,7 @@ def page(locale: str) -> dict[str, str]:
         "copied": say(locale, "Copied"),
         "family": say(locale, "What came from what"),
         "this": say(locale, "this one"),
+        "seed": say(locale, "Seed"),
         "unseen": say(locale, "a clip that you cannot see here"),
         "loading": say(locale, "Loading"),
         "script": say(locale, "This page needs JavaScript."),

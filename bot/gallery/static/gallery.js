@@ -173,7 +173,8 @@ function branch(one, current) {
   sight.observe(video);
   const here = one.id === current;
   return h("a", { href: `/clip/${one.id}`, "aria-label": one.alt, "aria-current": here ? "true" : null, "data-id": one.id }, video,
-    h("span", { class: "title" }, one.title), here ? h("small", {}, words.this) : "");
+    h("span", { class: "title" }, one.title),
+    h("small", {}, [`${words.seed} ${one.seed}`, here ? words.this : ""].filter(Boolean).join(" · ")));
 }
 
 function closed() {
