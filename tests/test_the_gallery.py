@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from playwright.async_api import Locator, Page, expect
 from bot.gallery.door import BACK
 from tests.bot.hanging import free_port
 from tests.running import ROOT
+from tests.test_after_the_clip import private
 from tests.test_first_minute import CHROMIUM, SHOTS, Program, messages, opened, type_command, videos
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: nobody saw the gallery")
@@ -84,6 +84,17 @@ async def reader(page: Page, base: str, discord: str, **context: Any) -> Reader:
     return found
 
 
+async def show_everyone(page: Page) -> None:
+    """/prefer with public on, by mouse."""
+    await page.locator("#text").click()
+    await page.keyboard.type("/prefer")
+    await page.keyboard.press("Tab")
+    await page.locator('[data-add-option="public"]').click()
+    await page.locator('[data-option="public"] select').select_option(index=1)
+    await page.locator(".strip button[type=submit]").click()
+    await private(page, "shows your clips")
+
+
 async def test_a_gallery_is_visited_searched_and_emptied(tmp_path: Path) -> None:
     program, base = with_gallery(tmp_path)
     await program.start()
@@ -130,8 +141,8 @@ async def test_a_gallery_is_visited_searched_and_emptied(tmp_path: Path) -> None
         await expect(ada.clips).to_have_count(1)
         state = await ada.page.context.storage_state()
         assert ada.wrong == []
+        await show_everyone(page)
     await program.stop(signal.SIGKILL)
-    show_everyone(tmp_path)
 
     await program.start()
     async with opened(program.address) as page:
@@ -154,10 +165,3 @@ async def test_a_gallery_is_visited_searched_and_emptied(tmp_path: Path) -> None
         assert ada.wrong == [] and cyd.wrong == []
     await program.stop()
     assert "Traceback" not in "\n".join(program.lines)
-
-
-def show_everyone(folder: Path) -> None:
-    """Ada chooses that everyone may see her clips."""
-    with sqlite3.connect(folder / "bot" / "zoetrope.db") as there:
-        there.execute("UPDATE users SET preferences = '{\"public\": true}'")
-    there.close()
