@@ -104,14 +104,14 @@ async def _change(house: House, interaction: discord.Interaction[Any], changes: 
     """Changes what is preferred, if anything, and shows the panel as it then is. Raises BadRequest."""
     studio, user, guild = house.studio, interaction.user, interaction.guild_id
     if changes:
-        await studio.prefer(user.id, changes)
+        await studio.laws.prefer(user.id, changes)
         heed(house, interaction)
     tier = house.desk.tier(user)
     standing = Standing(
         force=studio.force(user.id, guild, tier),
         above=studio.force(0, guild, tier),
         chosen=studio.choices.user(user.id),
-        allows=lambda name, value: studio.allows(Layer.USER, name, value),
+        allows=lambda name, value: studio.laws.allows(Layer.USER, name, value),
         recipes=studio.recipes,
     )
     await interaction.edit_original_response(view=replies.prefer(standing, interaction.locale.value))

@@ -111,12 +111,12 @@ async def _change(
     """Changes what holds, if anything, and shows that page as it then is. Raises BadRequest."""
     studio = house.studio
     if changes:
-        await studio.settle(guild, changes)
+        await studio.laws.settle(guild, changes)
     standing = Standing(
         force=studio.force(0, guild),
         above=studio.force(0, None),
         chosen=studio.choices.guild(guild),
-        allows=lambda name, value: studio.allows(Layer.GUILD, name, value),
+        allows=lambda name, value: studio.laws.allows(Layer.GUILD, name, value),
         recipes=studio.recipes,
     )
     await interaction.edit_original_response(view=replies.settings(standing, interaction.locale.value, page))

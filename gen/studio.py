@@ -14,13 +14,14 @@ from typing import Any
 from gen import layers
 from gen.choices import Choices
 from gen.courier import Courier
-from gen.errors import BadRequest, EngineDied, EngineError, NotAllowed, NotFound, Refused
+from gen.errors import EngineDied, EngineError, NotAllowed, NotFound, Refused
+from gen.force import Force
 from gen.job import Asker, Clip, Job, Picture, Request, State, Task
-from gen.layers import Effective, Layer, Policy
+from gen.layers import Effective, Policy
 from gen.pace import Pace
 from gen.ports import Darkroom, Ledger, Step
 from gen.prompt import SEEDS, Ask, parse
-from gen.queue import Cap, Queue
+from gen.queue import Queue
 from gen.recipe import PICTURES, Recipe, pick
 from gen.shelf import Shelf
 from gen.worker import LIVES, Worker
@@ -84,9 +85,8 @@ class Studio:
         self.shelf = shelf
         self.chance = chance
         self.preflight = preflight
-        self.policy = policy
         self.choices = Choices(ledger)
-        queue.cap = self._cap
+        self.laws = Force(policy, self.choices, recipes, defaults, queue)
         self.now = now
         self.since = now()
         self._fitted: dict[
@@ -99,67 +99,9 @@ class Studio:
         """How long clips take here."""
         return self.worker.pace
 
-    # --- what is in force
-
     def force(self, user: int, guild: int | None, tier: str = "everyone", **said: object) -> Effective:
-        """What is in force for that person there; `said` is what a command says itself: models by task,
-        `private`; None says nothing."""
-        rules = self.queue.tiers.get(tier) or self.queue.tiers["everyone"]
-        own = {
-            **{task.value: self.defaults.get(task, "") for task in Task},
-            "waiting": rules.waiting, "line": self.queue.per_guild,
-        }  # fmt: skip
-        return layers.resolve(
-            Policy({**own, **self.policy.defaults}, self.policy.floors),
-            {
-                Layer.GUILD: self.choices.guild(guild),
-                Layer.USER: self.choices.user(user),
-                Layer.COMMAND: {name: value for name, value in said.items() if value is not None},
-            },
-            offered={
-                task: [one.name for one in self.recipes.values() if one.task is task and one.on]
-                for task in Task
-            },
-        )
-
-    async def prefer(self, user: int, changes: Mapping[str, Any]) -> None:
-        """Changes a person's preferences, by the names of `gen.layers.SETTINGS`; None takes one back. Raises
-        BadRequest."""
-        await self.choices.prefer(user, self._checked(Layer.USER, changes))
-
-    async def settle(self, guild: int, changes: Mapping[str, Any]) -> None:
-        """Changes a server's settings, as `prefer` does a person's. Raises BadRequest."""
-        await self.choices.set_guild(guild, self._checked(Layer.GUILD, changes))
-
-    def above(self) -> Effective:
-        """What the operator allows at the most, in the tier that may the most."""
-        return self.force(0, None, max(self.queue.tiers, key=lambda name: self.queue.tiers[name].waiting))
-
-    def allows(self, layer: Layer, name: str, value: object) -> bool:
-        """Whether that layer may choose that value."""
-        try:
-            self._checked(layer, {name: value})
-        except BadRequest:
-            return False
-        return True
-
-    def _checked(self, layer: Layer, changes: Mapping[str, Any]) -> dict[str, Any]:
-        above = self.above()
-        checked: dict[str, Any] = {}
-        for name, value in changes.items():
-            if layer not in layers.SETTINGS[name].by:
-                raise ValueError(f"{name} is not the {layer}'s")
-            if value is None:
-                checked[name] = None
-                continue
-            if name in layers.TASKS:
-                pick(self.recipes, Task(name), value)
-            checked[name] = layers.check(name, value, above, self.policy.floors)
-        return checked
-
-    def _cap(self, guild: int) -> Cap:
-        chosen = self.choices.guild(guild)
-        return Cap(layers.bound(chosen, "line"), layers.bound(chosen, "waiting"))
+        """What is in force for that person there, as `Force.of` has it."""
+        return self.laws.of(user, guild, tier, **said)
 
     # --- asking for clips
 

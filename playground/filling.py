@@ -44,12 +44,12 @@ def fill(
     return data | ({"guild_id": str(command.guild_id)} if command.guild_id else {})
 
 
-def resolve(world: World, channel_id: int, select: int, values: list[str]) -> Json:
+def resolve(world: World, channel_id: int, select: Json, values: list[str]) -> Json:
     """What the values of a select menu of users (5), roles (6), either (7) or channels (8) name."""
     filling = Filling(world, channel_id, None)
-    kind = {5: USER, 6: ROLE, 7: MENTIONABLE, 8: CHANNEL}[select]
+    kind = {5: USER, 6: ROLE, 7: MENTIONABLE, 8: CHANNEL}[select["type"]]
     for value in values:
-        filling.name({"name": "The menu", "type": kind}, value)
+        filling.name({"name": "The menu", "type": kind, "channel_types": select.get("channel_types")}, value)
     return filling.resolved
 
 

@@ -200,7 +200,7 @@ class Person(AtHome):
         _chosen(found, values)
         data = {"custom_id": custom_id, "component_type": found["type"], "id": found["id"], "values": values}
         if found["type"] != components.SELECT:
-            data["resolved"] = resolve(self.world, message.channel_id, found["type"], values)
+            data["resolved"] = resolve(self.world, message.channel_id, found, values)
         return self._ask(COMPONENT, message.channel_id, data, message)
 
     @at_home

@@ -65,6 +65,8 @@ ORIGINS: Mapping[Layer, str] = {
     Layer.USER: "yours",
     Layer.COMMAND: "this command's",
 }
+#: What the operator has no say in: what nobody chose is simply so.
+OPEN = frozenset({"suffix", "private", "public", "language", "channels", "seconds"})
 #: The languages that answers can be in, by what they call themselves.
 SPOKEN = {"en-US": "English", "zh-CN": "简体中文", "ja": "日本語"}
 
@@ -136,8 +138,10 @@ def in_force(force: Effective, locale: str, *, guild: bool) -> list[str]:
 def line(name: str, force: Effective, locale: str) -> str:
     """One value in force, and where it comes from."""
     value: Value[Any] = getattr(force, name)
-    shown = told(name, value.value, locale)
-    return f"**{say(locale, NAMES[name])}** {shown} · {say(locale, ORIGINS[value.origin])}"
+    shown, origin = told(name, value.value, locale), say(locale, ORIGINS[value.origin])
+    if value.origin is Layer.OPERATOR and name in OPEN:
+        origin = say(locale, "nobody's choice")
+    return f"**{say(locale, NAMES[name])}** {shown} · {origin}"
 
 
 def told(name: str, value: Any, locale: str) -> str:

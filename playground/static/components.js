@@ -35,7 +35,7 @@ const MAKERS = {
   5: (data, context) => select(data, context, () => context.people()),
   6: (data, context) => select(data, context, () => context.roles()),
   7: (data, context) => select(data, context, () => [...context.people(), ...context.roles()]),
-  8: (data, context) => select(data, context, () => context.channels()),
+  8: (data, context) => select(data, context, () => context.channels(data.channel_types)),
   9: (data, context) => h("div", { class: "section" },
     h("div", { class: "section-text" }, data.components.map((each) => component(each, context))),
     data.accessory && h("div", { class: "accessory" }, component(data.accessory, context))),

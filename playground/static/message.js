@@ -71,7 +71,9 @@ function pieces(part, item, world, deeds) {
     names: world.names, live, attachments,
     press: (data) => deeds.press(message, data), choose: (data, values) => deeds.choose(message, data, values),
     people: () => world.everyone().map((each) => ({ value: each.id, label: nameOfUser(each) })),
-    channels: () => [...world.channels.values()].map((each) => ({ value: each.id, label: each.name ?? "direct message" })),
+    channels: (types) => [...world.channels.values()]
+      .filter((each) => each.guild_id === world.channels.get(message.channel_id)?.guild_id && (!types?.length || types.includes(each.type)))
+      .map((each) => ({ value: each.id, label: each.name ?? "direct message" })),
     roles: () => world.roles().map((each) => ({ value: each.id, label: each.name })),
   });
   keyed(part("reactions"), message.reactions ?? [], {

@@ -104,7 +104,7 @@ async def test_default_flags_stand_where_a_prompt_has_none_and_are_refused_as_a_
     await opened.settled()
     assert opened.modal
     await town.guest.submit(opened.modal, {"words": ""})
-    await town.shows(panel, "**Default flags** none · the operator's")
+    await town.shows(panel, "**Default flags** none · nobody's choice")
 
 
 async def made_by(town: Town, prompt: str, **options: Any) -> dict[str, Any]:
@@ -119,7 +119,7 @@ async def test_clips_are_made_in_the_chosen_channels_only_whichever_way_is_tried
     other = await place.do(places.add_channel, town.guild, "only-here")
     panel = await town.settle()
     await town.mod.press(int(panel["id"]), "settings-page:channels")
-    await town.shows(panel, "every channel · the operator's", town.mod)
+    await town.shows(panel, "every channel · nobody's choice", town.mod)
     await town.mod.select(int(panel["id"]), "settings:channels", [str(other.id)])
     after = await town.shows(panel, f"<#{other.id}> · this server's", town.mod)
     assert menu(after, "settings:channels")["default_values"] == [{"id": str(other.id), "type": "channel"}]
@@ -229,7 +229,7 @@ async def test_a_language_is_chosen_and_the_panel_outlives_the_bot(
     bad = await town.guest.slash(town.channel, "animate", {"prompt": "x -fps 99"})
     assert "-fps に使えるのは" in await refusal(town.place, bad)
     await town.guest.press(int(panel["id"]), "unprefer:all")
-    await town.shows(panel, "**Language of answers** as Discord tells · the operator's")
+    await town.shows(panel, "**Language of answers** as Discord tells · nobody's choice")
 
 
 async def test_only_who_manages_a_server_sets_it(town: Town) -> None:
@@ -244,4 +244,4 @@ async def test_in_direct_messages_there_is_no_server_and_all_else(town: Town) ->
     panel = await (await town.guest.slash(letters, "prefer", {"public": True})).message()
     assert "**The public list** shows your clips · yours" in words(panel)
     told = str((await (await town.guest.slash(letters, "info")).message())["content"])
-    assert "Clips are made in" not in told and "**Longest clip** no bound · the operator's" in told
+    assert "Clips are made in" not in told and "**Longest clip** no bound · nobody's choice" in told

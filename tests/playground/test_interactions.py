@@ -7,6 +7,7 @@ import discord
 import pytest
 from discord import app_commands
 
+from playground import places
 from playground.person import Impossible
 
 PNG = bytes.fromhex(
@@ -333,3 +334,34 @@ async def test_components_of_the_new_kind_are_sent_and_pressed(place, bot, start
     assert message["flags"] & 1 << 15
     pressed = await ada.press(int(message["id"]), "again")
     assert (await pressed.message())["content"] == "rolled again"
+
+
+async def test_a_menu_of_channels_keeps_its_types_and_knows_what_is_age_restricted(place, bot, start):
+    calm = await place.do(places.add_channel, place.guild, "calm")
+    await place.do(places.restrict, calm)
+    thread = await place.do(places.add_thread, calm, "late", place.user("Ada"))
+    heard = asyncio.get_running_loop().create_future()
+
+    class Menu(discord.ui.View):
+        @discord.ui.select(
+            cls=discord.ui.ChannelSelect,
+            channel_types=[discord.ChannelType.text],
+            default_values=[discord.Object(calm.id, type=discord.TextChannel)],
+        )
+        async def chosen(self, interaction: discord.Interaction, menu: discord.ui.ChannelSelect) -> None:
+            await interaction.response.defer()
+            heard.set_result((menu.values[0].id, interaction.channel.is_nsfw()))
+
+    @bot.tree.command(description="Offers channels")
+    async def offer(interaction: discord.Interaction) -> None:
+        await interaction.response.send_message(view=Menu())
+
+    await start()
+    ada = place.person("Ada")
+    message = await (await ada.slash(thread.id, "offer")).message()
+    menu = message["components"][0]["components"][0]
+    assert menu["default_values"] == [{"id": str(calm.id), "type": "channel"}]
+    with pytest.raises(Impossible, match="type of channel"):
+        await ada.select(int(message["id"]), menu["custom_id"], [str(thread.id)])
+    await ada.select(int(message["id"]), menu["custom_id"], [str(calm.id)])
+    assert await heard == (calm.id, True)  # a thread is as its parent is
