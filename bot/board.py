@@ -13,7 +13,7 @@ from heapq import nsmallest
 import aiohttp
 import discord
 
-from bot.post import Post
+from bot.post import OVER, Post
 from commands.replies import REROLL
 from gen.job import ENDED, Job, State
 from gen.ports import Ledger, Step
@@ -213,6 +213,9 @@ class Board:
             else:
                 self._put_off(ticket, OLD_PAUSE)
         except discord.HTTPException as error:
+            if error.code in OVER:  # nobody reads a ticket there any more; the clip goes to its owner
+                await self._close(ticket)
+                return
             self._put_off(ticket, OLD_PAUSE if error.code == TOO_MANY_OLD_EDITS else PACE)
         except (aiohttp.ClientError, OSError):
             self._put_off(ticket, PACE)
@@ -222,12 +225,12 @@ class Board:
         job = ticket.job
         if job.state is State.POSTED:
             await self._react(ticket)
-            if ticket.message is not None:
-                await self.post.delete(job.asker.channel, ticket.message)
+            if ticket.message is not None and ticket.message != job.message:  # an answer becomes the clip
+                await self.post.delete(job, ticket.message)
         elif ticket.message is None:
             await self._opened(ticket, await self.post.ticket(job, text, view), text)
         else:
-            await self.post.edit(job.asker.channel, ticket.message, text, view)
+            await self.post.edit(job, ticket.message, text, view)
             ticket.shown = text
         ticket.due, ticket.tries = self._monotonic() + PACE, 0
         if job.state in ENDED and ticket.job is job:
@@ -239,6 +242,8 @@ class Board:
         job = ticket.job
         if ticket.reacted or job.message is None or ticket.tries >= REACTIONS:
             return
+        if job.asker.answer and job.channel == job.asker.channel:
+            return  # the bot is no member there
         try:
             await self.post.react(job.channel, job.message, REROLL)
         except (discord.Forbidden, discord.NotFound) as error:

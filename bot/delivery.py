@@ -15,7 +15,7 @@ import discord
 
 from bot.board import Board
 from bot.gallery.links import Links
-from bot.post import Post
+from bot.post import OVER, Post, Way
 from commands import replies
 from gen.errors import EngineDied, EngineError, Undeliverable, Unreachable
 from gen.job import Clip, Job, State
@@ -87,7 +87,7 @@ class Delivery:
         try:
             return Posted(await self._into(job, looked_for), job.asker.channel)
         except discord.HTTPException as error:
-            if error.code not in CLOSED:
+            if error.code not in CLOSED | OVER:
                 raise
             log.warning("job %s: channel %s is closed to the bot: %s", job.id, job.asker.channel, error)
         return await self._to_owner(job)
@@ -95,7 +95,7 @@ class Delivery:
     async def _into(self, job: Job, looked_for: bool) -> int:
         """Posts into the job's channel."""
         found = await self._post.clip(job) if looked_for else None
-        return found or (await self._send(job, self._post.channel(job.asker.channel))).id
+        return found or (await self._send(job, self._post.way(job))).id
 
     async def _to_owner(self, job: Job) -> Posted:
         """One try by direct message."""
@@ -103,7 +103,7 @@ class Delivery:
             if job.asker.private:
                 raise Unreachable("Your direct messages are closed to me; the clip is kept in /history.")
             channel = await self._post.client.create_dm(discord.Object(job.asker.user))
-            there = replace(job, asker=replace(job.asker, channel=channel.id, private=True))
+            there = replace(job, asker=replace(job.asker, channel=channel.id, private=True, answer=None))
             message = await self._into(there, True)
         except discord.Forbidden as closed:
             raise Unreachable(
@@ -113,7 +113,7 @@ class Delivery:
             await self._post.react(channel.id, message, replies.REROLL)
         return Posted(message, channel.id)
 
-    async def _send(self, job: Job, channel: discord.PartialMessageable) -> discord.Message:
+    async def _send(self, job: Job, way: Way) -> discord.Message:
         """The clip's message; a clip that is too large is made smaller, more than once if need be, and where
         there is a gallery, the message has a link to it as it is."""
         clip, most = job.clip, job.asker.limit
@@ -121,7 +121,7 @@ class Delivery:
             raise ValueError(f"job {job.id} has no clip")
         if clip.size <= most:
             try:
-                return await self._upload(job, channel)
+                return await self._upload(job, way)
             except discord.HTTPException as error:
                 if not _too_large(error):
                     raise
@@ -129,7 +129,7 @@ class Delivery:
         for _ in range(SHRINKS):
             log.info("job %s: %d bytes are too many for channel %s", job.id, clip.size, job.asker.channel)
             try:
-                if (sent := await self._smaller(job, clip, most, channel)) is None:
+                if (sent := await self._smaller(job, clip, most, way)) is None:
                     break
                 return sent
             except discord.HTTPException as error:
@@ -137,12 +137,10 @@ class Delivery:
                     raise
             most = int(min(most * SHRINK, USUAL_LIMIT))
         if self.links:
-            return await self._say(job, channel, clip)
+            return await self._say(job, way, clip)
         raise Unreachable("The clip does not get small enough for this channel; it is kept in /history.")
 
-    async def _smaller(
-        self, job: Job, clip: Clip, size: int, channel: discord.PartialMessageable
-    ) -> discord.Message | None:
+    async def _smaller(self, job: Job, clip: Clip, size: int, way: Way) -> discord.Message | None:
         """The message of the clip in at most `size` bytes, a file for this try alone; None when it does not
         get that small."""
         try:
@@ -153,27 +151,25 @@ class Delivery:
             log.info("job %s: %s", job.id, error)
             return None
         try:
-            return await self._upload(replace(job, clip=smaller), channel, clip)
+            return await self._upload(replace(job, clip=smaller), way, clip)
         finally:
             (self.clips / smaller.file).unlink(missing_ok=True)
 
-    async def _upload(
-        self, job: Job, channel: discord.PartialMessageable, whole: Clip | None = None
-    ) -> discord.Message:
+    async def _upload(self, job: Job, way: Way, whole: Clip | None = None) -> discord.Message:
         """The clip's message with its file; `whole` is the clip that this one was made from."""
         path = self.clips / (job.clip.file if job.clip else "")
         file = await asyncio.to_thread(
             discord.File, path, filename=replies.file_name(job), spoiler=job.spoiler
         )
         try:
-            return await self._say(job, channel, whole, [file])
+            return await self._say(job, way, whole, [file])
         finally:
             file.close()
 
     async def _say(
         self,
         job: Job,
-        channel: discord.PartialMessageable,
+        way: Way,
         whole: Clip | None,
         files: Sequence[discord.File] = (),
     ) -> discord.Message:
@@ -183,7 +179,7 @@ class Delivery:
         if link and whole:
             full = replies.whole(job, link.address, link.until, whole.size, alone=not files)
         text, view = replies.card(job, recipe=self.recipes.get(job.request.recipe), full=full)
-        return await channel.send(
+        return await way.send(
             text,
             files=files,
             view=view,

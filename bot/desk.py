@@ -61,9 +61,17 @@ class Desk:
             return self._by_command(source)
         return self._by_reaction(source)
 
+    def away(self, interaction: discord.Interaction) -> bool:
+        """Whether the bot is no member there: a person brought it along, and it can but answer."""
+        if interaction.guild_id:
+            return not interaction.is_guild_integration()
+        return bool(interaction.context.private_channel)
+
     def bare(self, interaction: discord.Interaction) -> bool:
         """Whether clips there get no reactions, for want of a permission; said once a channel."""
         channel = interaction.channel_id or 0
+        if self.away(interaction):
+            return False
         if not interaction.guild_id or interaction.app_permissions.add_reactions or channel in self._bare:
             return False
         self._bare.add(channel)
@@ -101,7 +109,7 @@ class Desk:
             place(force, around(channel, interaction.channel_id or 0))
         said = getattr(interaction.namespace, "private", None)
         private = force.private.value if said is None else said
-        if guild and not private:  # what is private goes elsewhere
+        if guild and not private and not self.away(interaction):  # what is private goes elsewhere
             demand(interaction.app_permissions, thread=isinstance(channel, discord.Thread))
         restricted = age_restricted(channel)
         return Asker(

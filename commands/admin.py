@@ -33,6 +33,7 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
         name=gate.ADMIN,
         description="For this bot's operators",
         default_permissions=discord.Permissions.none(),
+        allowed_installs=app_commands.AppInstallationType(guild=True),
         allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),
     )
     _line(group, house)

@@ -17,7 +17,8 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     """Adds the command."""
 
     @tree.command(name="animate", description="Make a clip from a prompt, or from a picture and a prompt")
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.describe(
         **options.about(
             "prompt", "image", "model", "camera", "motion", "aspect", "seconds", "fps", "negative", "seed",

@@ -27,7 +27,8 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
         return [Choice(name=name, value=job.id) for name, job in named if typed.lower() in name.lower()][:25]
 
     @tree.command(name="cancel", description="Cancel a clip of yours that is waiting or being made")
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.describe(clip="Which one; without it, the one you asked for last")
     @app_commands.autocomplete(clip=clips)
     async def cancel(interaction: discord.Interaction[Any], clip: str | None = None) -> None:

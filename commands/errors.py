@@ -99,7 +99,9 @@ async def begin(interaction: discord.Interaction[Any], *, private: bool) -> None
     """Shows “thinking”: the first answer, before anything is waited for."""
 
     async def defer() -> object:
-        return await interaction.response.defer(thinking=True, ephemeral=private)
+        answer = await interaction.response.defer(thinking=True, ephemeral=private)
+        interaction.extras["answer"] = answer and answer.message_id
+        return answer
 
     try:
         await persist(defer)

@@ -16,6 +16,7 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     del house
 
     @tree.command(name="help", description="How to begin: three examples, the flags, the buttons")
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def help_(interaction: discord.Interaction[Any]) -> None:
         await interaction.response.send_message(replies.help_(interaction.locale.value), ephemeral=True)

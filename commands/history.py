@@ -22,7 +22,8 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     """Adds the command and its buttons."""
 
     @tree.command(name="history", description="Show your clips, with their seeds, models and links")
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.describe(
         search="Words that the prompt or the flags have",
         favourites="Only the clips that you keep with a star",

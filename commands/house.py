@@ -41,6 +41,10 @@ class Desk(Protocol):
         """The tier that an operator gave, else the heaviest that the person's roles give."""
         ...
 
+    def away(self, interaction: discord.Interaction) -> bool:
+        """Whether the bot is no member there: a person brought it along, and it can but answer."""
+        ...
+
     def bare(self, interaction: discord.Interaction) -> bool:
         """Whether clips there get no reactions, for want of a permission; said once a channel."""
         ...

@@ -17,7 +17,8 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     """Adds the command."""
 
     @tree.command(name="info", description="Show your limits, and how fast this machine is")
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def info(interaction: discord.Interaction[Any]) -> None:
         await begin(interaction, private=True)
         studio, user = house.studio, interaction.user

@@ -17,7 +17,8 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     """Adds the command."""
 
     @tree.command(name="interp", description="Turn one picture into another")
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.describe(
         **options.about(
             "first", "last", "prompt", "seconds", "loop", "model", "aspect", "fps", "negative", "seed",

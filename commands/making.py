@@ -15,13 +15,17 @@ import discord
 from commands import errors, replies
 from commands.house import House
 from gen.errors import BadRequest, NotAllowed, Refused
-from gen.job import Asker, Job, Task
+from gen.job import Answer, Asker, Job, Task
 from gen.layers import Effective
 from gen.studio import Upload
 
 log = logging.getLogger(__name__)
 
 NOBODY = discord.AllowedMentions.none()
+
+#: Seconds for which an interaction can be answered, and those that an upload and a guess may be wrong by.
+LIVES = 900.0
+SLACK = 60.0
 
 #: Sends a ticket, and answers with its message's id.
 Send = Callable[[str, discord.ui.View], Awaitable[int]]
@@ -44,30 +48,54 @@ async def make(
     for file in files:
         look(file)
     force = house.studio.force(asker.user, asker.guild, asker.tier, private=private)
-    house.studio.read(task, text, options, asker, force=force)
+    recipe, _ = house.studio.read(task, text, options, asker, force=force)
 
     async def submit(asker: Asker) -> Job:
         return await _submit(house, task, text, options, files, asker, force)
 
-    await begin(house, interaction, asker, submit, private=force.private.value)
+    await begin(house, interaction, asker, submit, private=force.private.value, recipe=recipe.name)
 
 
 async def begin(
-    house: House, interaction: discord.Interaction[Any], asker: Asker, submit: Submit, *, private: bool
+    house: House,
+    interaction: discord.Interaction[Any],
+    asker: Asker,
+    submit: Submit,
+    *,
+    private: bool,
+    recipe: str = "",
 ) -> None:
     """Answers at once, has the clip taken into the line, and shows its ticket: here or, in private, by direct
-    message."""
-    private = private and interaction.guild_id is not None
+    message. Raises Refused: before any answer, where `recipe` is known and the clip would come too late."""
+    private = private and (interaction.guild_id is not None or house.desk.away(interaction))
+    if recipe and not private:
+        promised(house, interaction, asker, recipe)
     async with house.door.answering():
         await errors.begin(interaction, private=private)
     await house.door.quiet()
     if private:
         await _privately(house, interaction, asker, submit)
         return
-    await show(house, await submit(asker), partial(in_answer, interaction))
+    job = await submit(await answered(house, interaction, asker))
+    await show(house, job, partial(in_answer, interaction))
     if house.desk.bare(interaction):
         with suppress(*errors.UNHEARD):
             await interaction.followup.send(replies.bare(interaction.locale.value), ephemeral=True)
+
+
+def promised(house: House, interaction: discord.Interaction[Any], asker: Asker, recipe: str) -> None:
+    """Raises NotAllowed when the bot is no member there, and the clip would come after its last answer."""
+    if house.desk.away(interaction):
+        house.studio.promise(recipe, asker, LIVES - SLACK)
+
+
+async def answered(house: House, interaction: discord.Interaction[Any], asker: Asker) -> Asker:
+    """The same asker, with the key to the answer where the bot can reach nothing else."""
+    if not house.desk.away(interaction):
+        return asker
+    message = interaction.extras.get("answer") or (await interaction.original_response()).id
+    until = interaction.created_at.timestamp() + LIVES
+    return replace(asker, answer=Answer(token=interaction.token, message=message, until=until))
 
 
 async def _privately(

@@ -16,7 +16,8 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     """Adds the command."""
 
     @tree.command(name="models", description="Show the models: what they do, need and take on this machine")
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def models(interaction: discord.Interaction[Any]) -> None:
         studio = house.studio
         force = studio.force(interaction.user.id, interaction.guild_id)

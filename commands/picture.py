@@ -19,7 +19,8 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     """Adds the menu of a message; the form is heard by `commands.forms`."""
 
     @tree.context_menu(name="Animate this image")
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def animate_this(interaction: discord.Interaction[Any], message: discord.Message) -> None:
         asker = house.desk.asker(interaction)
         house.studio.queue.can_take(asker.user, asker.guild, asker.tier)

@@ -27,7 +27,8 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     """Adds the command, and hears its panel; the form is heard by `commands.forms`."""
 
     @tree.command(name="prefer", description="Choose your default flags, model, privacy and language")
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.describe(
         suffix="Flags that stand where a prompt has none, such as -fps 12; none takes them back",
         model="The model of its command, unless you name another",

@@ -33,7 +33,8 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     group = app_commands.Group(
         name="privacy",
         description="What is kept about you",
-        allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),
+        allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
+        allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
     )
 
     @group.command(name="export", description="Send you all that is kept about you, by direct message")

@@ -15,7 +15,8 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     """Adds the command."""
 
     @tree.command(name="queue", description="Show the line, and where your clips stand in it")
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def queue(interaction: discord.Interaction[Any]) -> None:
         text = replies.queue(
             house.studio.places(),

@@ -37,9 +37,11 @@ async def submit(house: House, interaction: discord.Interaction[Any], about: str
     asker = house.desk.asker(interaction)
     parent = await house.studio.find(about)
     force = house.studio.force(asker.user, asker.guild, asker.tier)
-    house.studio.read(parent.request.task, words, {}, asker, model=parent.request.recipe, force=force)
+    recipe, _ = house.studio.read(
+        parent.request.task, words, {}, asker, model=parent.request.recipe, force=force
+    )
 
     async def submit(asker: Asker) -> Job:
         return await house.studio.remix(parent.id, words, asker, force=force)
 
-    await begin(house, interaction, asker, submit, private=force.private.value)
+    await begin(house, interaction, asker, submit, private=force.private.value, recipe=recipe.name)

@@ -13,7 +13,7 @@ from discord import app_commands
 from commands import buttons, replies
 from commands.cancel import moderates
 from commands.house import House
-from commands.making import NOBODY, begin, show
+from commands.making import NOBODY, begin, promised, show
 from commands.presses import hearing
 from commands.reactions import Event, reference, tell
 from commands.tongue import tongue
@@ -37,6 +37,8 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
     force = house.studio.force(asker.user, asker.guild, asker.tier)
 
     async def submit(asker: Asker) -> Job:
+        if not asker.private:
+            promised(house, interaction, asker, (await house.studio.find(about)).request.recipe)
         return await house.studio.reroll(about, asker, force=force)
 
     await begin(house, interaction, asker, submit, private=force.private.value)

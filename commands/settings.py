@@ -29,6 +29,7 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     """Adds the command, and hears its panel."""
 
     @tree.command(name="settings", description="Choose models, channels, policies and limits for this server")
+    @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(

@@ -36,14 +36,16 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
         return [Choice(name=replies.suggestion(job, locale), value=job.id) for job in jobs]
 
     @tree.command(name="show", description="Show one of your clips again, by its id")
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.describe(clip="Its id, or words of its prompt", private="Answer for you alone")
     @app_commands.autocomplete(clip=clips)
     async def show(interaction: discord.Interaction[Any], clip: str, private: bool | None = None) -> None:
         await answer(house, interaction, clip.strip().lower(), private=private)
 
     @tree.context_menu(name="Clip info")
-    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def info(interaction: discord.Interaction[Any], message: discord.Message) -> None:
         await begin(interaction, private=True)
         job = await house.studio.by_message(message.id)

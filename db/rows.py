@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from db.tables import ClipRow, JobRow
-from gen.job import Asker, Clip, Failure, Job, Request, State
+from gen.job import Answer, Asker, Clip, Failure, Job, Request, State
 
 #: Columns of their own, so that they can be searched and joined; the rest of the asker is JSON.
 IDS = ("user", "guild", "channel")
@@ -26,6 +26,8 @@ JOBS: Select[*tuple[Any, ...]] = select(
 def job_of(row: Any) -> Job:
     """The job in a row of `JOBS`; keys that this version does not know are left out."""
     known = {key: value for key, value in row.asker.items() if key in KNOWN}
+    if known.get("answer"):
+        known["answer"] = Answer(**known["answer"])
     return Job(
         id=row.id,
         request=Request.from_dict(row.request),
@@ -97,7 +99,7 @@ def exported(job: Job) -> dict[str, Any]:
         "created": job.created,
         "started": job.started,
         "ended": job.ended,
-        "asker": asdict(job.asker),
+        "asker": {key: value for key, value in asdict(job.asker).items() if key != "answer"},
         "message": job.message,
         "request": job.request.to_dict(),
         "clip": None if job.clip is None else job.clip.to_dict(),

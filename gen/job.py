@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -115,6 +115,15 @@ def _plain(value: object) -> object:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The one message that can be changed where the bot is no member, by a key that dies soon."""
+
+    token: str = field(repr=False)
+    message: int
+    until: float  # seconds since 1970
+
+
+@dataclass(frozen=True, kw_only=True)
 class Asker:
     """Who asked and where, as ids: a live Discord object dies, an id does not."""
 
@@ -127,6 +136,7 @@ class Asker:
     private: bool = False  # the channel is the asker's direct messages
     restricted: bool = False  # the channel is age-restricted
     spoiler: bool = False  # clips stand behind a spoiler in that channel, whatever they show
+    answer: Answer | None = None  # where the bot is no member: all that it can reach there
 
 
 class State(StrEnum):

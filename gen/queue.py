@@ -233,8 +233,11 @@ class Queue:
         lane = self._lanes.get(user)
         return list(lane.jobs) if lane else []
 
-    def forecast(self, busy: float, lasts: Callable[[Job], float]) -> Iterator[tuple[Job, float]]:
-        """All waiting jobs in the order of service, each with the seconds from now until its start.
+    def forecast(
+        self, busy: float, lasts: Callable[[Job], float], extra: Job | None = None
+    ) -> Iterator[tuple[Job, float]]:
+        """All waiting jobs in the order of service, each with the seconds from now until its start; with
+        `extra`, as if that one came now.
 
         `busy` is how many seconds the device is still taken, `lasts` how many a job takes. The lanes' rules
         are played through, their throttles included; what comes or goes meanwhile is not seen.
@@ -243,7 +246,11 @@ class Queue:
         warmth = self.warmth()
         if self._last and busy:
             warmth = warmth.after(self._last)
-        ghosts = [Ghost(lane) for lane in self._lanes.values() if lane.jobs]
+        mine = self._lane(extra.asker.user, extra.asker.tier) if extra else None
+        ghosts = [Ghost(lane) for lane in self._lanes.values() if lane.jobs and lane is not mine]
+        if extra and mine:
+            ghosts.append(Ghost(mine))
+            ghosts[-1].jobs.append(extra)
         count = itertools.count(next(self._count))
         for job, at in play(ghosts, now, busy, lasts, self._clock, count, self._served, warmth):
             yield job, at - now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -199,6 +200,27 @@ class Studio:
     def places(self) -> list[Place]:
         """The whole line in order, the running job first."""
         return list(self._line())
+
+    def promise(self, recipe: str, asker: Asker, within: float) -> None:
+        """Raises NotAllowed when a clip that is asked for now is, as far as is known, not ready `within` so
+        many seconds."""
+        if self.queue.paused:
+            raise NotAllowed(
+                "The line is paused ({reason}), and where I am no member I can answer for 15 minutes only: "
+                "ask later, or in my direct messages.",
+                reason=self.queue.paused,
+            )
+        now = self.now()
+        request = Request(recipe=recipe, task=Task.TEXT, seed=0, width=2, height=2, frames=1, fps=1)
+        mine = Job(id="", request=request, asker=asker, created=now)
+        busy = self._left(self.worker.job, now) if self.worker.job else 0.0
+        starts = next(at for job, at in self.queue.forecast(busy, self.pace.of, mine) if job is mine)
+        if (ends := starts + self.pace.of(mine)) > within:
+            raise NotAllowed(
+                "Your clip would be ready in about {minutes} minutes, and where I am no member I can answer "
+                "for 15 minutes only: ask later, or in my direct messages.",
+                minutes=math.ceil(ends / 60),
+            )
 
     def place(self, job_id: str) -> Place | None:
         """Where that job stands; None when it is not in the line."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from playground import shape
 from playground.events import Event
-from playground.records import EPHEMERAL, LOADING, Interaction, Json, Message
+from playground.records import EPHEMERAL, GROUP, LOADING, Interaction, Json, Message
 from playground.refusal import Form, Refusal
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ class Interactions:
         self._timers[one.id] = loop.call_later(world.answer_within, self._fail, one)
         self._tell("INTERACTION_CREATE", one, asked(one))
         body = payload(world, one)
-        world.tell(Event("INTERACTION_CREATE", lambda viewer: body, one.guild_id, None, people=False))
+        # To the bot, wherever it was asked: it need be no member there.
+        home = None if world.away(channel_id) else one.guild_id
+        world.tell(Event("INTERACTION_CREATE", lambda viewer: body, home, None, people=False))
         return one
 
     def _fail(self, one: Interaction) -> None:
@@ -171,7 +173,7 @@ class Interactions:
             "type": one.type,
             "user_id": str(one.user_id),
             "name": self._name(one),
-            "authorizing_integration_owners": {"0": str(one.guild_id or 0)},
+            "authorizing_integration_owners": authorized(self.world, one),
         }
         if one.type == COMPONENT:
             body["interacted_message_id"] = str(one.source_message_id)
@@ -192,6 +194,33 @@ class Interactions:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+
+
+def owners(world: World, user_id: int, channel_id: int, definition: Json) -> Json:
+    """By which installations a person can call a command in a channel: the guild's (0) and their own (1).
+
+    Empty where they cannot. In private with the bot, the guild's counts as the one of guild 0.
+    """
+    kinds = definition.get("integration_types") or [0]
+    found: Json = {}
+    if 0 in kinds and not world.away(channel_id):
+        found["0"] = str(world.channels[channel_id].guild_id or 0)
+    if 1 in kinds and world.users[user_id].installed:
+        found["1"] = str(user_id)
+    return found
+
+
+def authorized(world: World, one: Interaction) -> Json:
+    """By which installations an interaction came about; one on a message, by those that the message did."""
+    source = world.messages.get(one.source_message_id or 0)
+    if source is not None and source.interaction is not None:
+        return dict(source.interaction["authorizing_integration_owners"])
+    command = (
+        world.commands.get(int(one.data.get("id") or 0)) if one.type in (COMMAND, AUTOCOMPLETE) else None
+    )
+    if command is not None:
+        return owners(world, one.user_id, one.channel_id, command.definition)
+    return {"1": str(one.user_id)} if world.away(one.channel_id) else {"0": str(one.guild_id or 0)}
 
 
 def check_answer(one: Interaction, answer: object) -> int:
@@ -230,11 +259,13 @@ def payload(world: World, record: Interaction) -> Json:
         "token": record.token,
         "version": 1,
         "locale": world.users[record.user_id].locale,
-        "app_permissions": str(world.permissions(world.bot_id, place.id)),
+        "app_permissions": str(
+            world.permissions(record.user_id if world.away(place.id) else world.bot_id, place.id)
+        ),
         "entitlements": [],
         "entitlement_sku_ids": [],
-        "authorizing_integration_owners": {"0": str(record.guild_id or 0)},
-        "context": 0 if record.guild_id else 1,
+        "authorizing_integration_owners": authorized(world, record),
+        "context": 0 if record.guild_id else 2 if place.type == GROUP else 1,
         "attachment_size_limit": world.file_limit(record.guild_id, promised=True),
     }
     source = world.messages.get(record.source_message_id or 0)

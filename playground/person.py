@@ -8,11 +8,12 @@ from playground.deed import Deed, Ear
 from playground.draft import File
 from playground.filling import Filling, Impossible, fill, resolve
 from playground.home import AtHome, at_home
-from playground.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL
+from playground.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, owners
 from playground.permissions import Can
 from playground.records import (
     DIRECT,
     EPHEMERAL,
+    GROUP,
     THREAD,
     Channel,
     Command,
@@ -100,7 +101,7 @@ class Person(AtHome):
     def commands(self, channel_id: int, kind: int = 1) -> dict[str, Command]:
         """The commands of one type that this person's client offers in a channel, by name."""
         channel = self._channel(channel_id, Can.USE_APPLICATION_COMMANDS)
-        context = 1 if channel.type == DIRECT else 0
+        context = {DIRECT: 1, GROUP: 2}.get(channel.type, 0)
         held = self.world.permissions(self.id, channel_id)
         found: dict[str, Command] = {}
         for one in sorted(self.world.commands.values(), key=lambda one: one.guild_id is not None):
@@ -109,7 +110,8 @@ class Person(AtHome):
             fits = one.guild_id is None or one.guild_id == channel.guild_id
             fits = fits and one.definition["type"] == kind and (contexts is None or context in contexts)
             fits = fits and not (context == 1 and one.definition.get("dm_permission") is False)
-            if fits and (needs is None or context == 1 or _permitted(held, int(needs))):
+            fits = fits and bool(owners(self.world, self.id, channel_id, one.definition))
+            if fits and (needs is None or context or _permitted(held, int(needs))):
                 found[one.definition["name"]] = one
         return found
 

@@ -3,7 +3,7 @@
 from playground import shape
 from playground.events import Event
 from playground.permissions import EVERYONE, Can
-from playground.records import DIRECT, TEXT, THREAD, Channel, Guild, Json, Member, Role, User
+from playground.records import DIRECT, GROUP, TEXT, THREAD, Channel, Guild, Json, Member, Role, User
 from playground.world import World
 
 
@@ -153,6 +153,20 @@ def direct(world: World, user: User) -> Channel:
     world.keep(channel)
     _tell_channel(world, "CHANNEL_CREATE", channel)
     return channel
+
+
+def add_group(world: World, name: str, *people: User) -> Channel:
+    """A private channel among people, where no bot can be."""
+    channel = Channel(world.ids.next(), GROUP, name, recipients=[one.id for one in people])
+    world.keep(channel)
+    _tell_channel(world, "CHANNEL_CREATE", channel)
+    return channel
+
+
+def install(world: World, user: User) -> None:
+    """A person adds the bot to their own account, to call it wherever they are."""
+    user.installed = True
+    world.keep(user)
 
 
 def remove_channel(world: World, channel: Channel) -> None:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 Json = dict[str, Any]
 
-TEXT, DIRECT, THREAD = 0, 1, 11
+TEXT, DIRECT, GROUP, THREAD = 0, 1, 3, 11
 EPHEMERAL, LOADING, COMPONENTS_V2 = 1 << 6, 1 << 7, 1 << 15
 
 
@@ -32,6 +32,7 @@ class User(Record):
     bot: bool = False
     locale: str = "en-US"
     dms_closed: bool = False
+    installed: bool = False  # the person has added the bot to their own account
 
 
 @dataclass
@@ -75,7 +76,9 @@ class Guild(Record):
 
 @dataclass
 class Channel(Record):
-    """A text channel (type 0), a private one (1) or a thread (11); `overwrites` as Discord writes them.
+    """A text channel (type 0), one private with the bot (1) or among people (3), or a thread (11).
+
+    `overwrites` are as Discord writes them.
 
     `nsfw` is a text channel's: it is age-restricted, and so are its threads, which carry no such field.
     """

@@ -9,6 +9,7 @@ from playground import snowflake
 from playground.records import (
     DIRECT,
     EPHEMERAL,
+    GROUP,
     THREAD,
     Attachment,
     Channel,
@@ -86,8 +87,13 @@ def channel(world: World, record: Channel) -> Json:
         "flags": 0,
         "last_message_id": str(last) if last else None,
     }
-    if record.type == DIRECT:
-        return body | {"recipients": [user(world.users[one]) for one in record.recipients]}
+    if record.type in (DIRECT, GROUP):
+        named = {"name": record.name, "icon": None, "owner_id": str(record.recipients[0])}
+        return (
+            body
+            | (named if record.type == GROUP else {})
+            | {"recipients": [user(world.users[one]) for one in record.recipients]}
+        )
     body |= {
         "guild_id": str(record.guild_id),
         "name": record.name,

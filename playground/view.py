@@ -8,7 +8,7 @@ from playground import shape
 from playground.events import Event
 from playground.interactions import AUTOCOMPLETE, asked
 from playground.permissions import Can
-from playground.records import DIRECT, Guild, Json
+from playground.records import DIRECT, Channel, Guild, Json
 
 if TYPE_CHECKING:
     from playground.world import World
@@ -47,11 +47,17 @@ def snapshot(world: World, user_id: int, limit: int) -> Json:
 
 def _guild(world: World, guild: Guild, user_id: int) -> Json:
     channels = [
-        shape.channel(world, one) | {"permissions": str(world.permissions(user_id, one.id))}
+        shape.channel(world, one)
+        | {"permissions": str(world.permissions(user_id, one.id)), "installs": _installs(world, user_id, one)}
         for one in world.channels.values()
         if one.guild_id == guild.id and world.can(user_id, one.id, Can.VIEW_CHANNEL)
     ]
     return {"id": str(guild.id), "name": guild.name, "channels": channels}
+
+
+def _installs(world: World, user_id: int, channel: Channel) -> list[int]:
+    """By which installations of the bot this person can call it there: the guild's (0), their own (1)."""
+    return [0] * (not world.away(channel.id)) + [1] * world.users[user_id].installed
 
 
 def last(world: World, channel_id: int, viewer: int, limit: int) -> list[Json]:

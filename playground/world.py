@@ -20,6 +20,7 @@ from playground.interactions import Interactions
 from playground.links import Links
 from playground.permissions import ALL, DIRECT, EVERYONE, NEEDS_SENDING, Can, in_channel, in_guild
 from playground.records import (
+    GROUP,
     KINDS,
     THREAD,
     Attachment,
@@ -203,7 +204,8 @@ class World:
         if channel is None:
             return 0
         if channel.guild_id is None:
-            return DIRECT if user_id in (*channel.recipients, self.bot_id) else 0
+            inside = (*channel.recipients, self.bot_id) if channel.type != GROUP else channel.recipients
+            return DIRECT if user_id in inside else 0
         guild = self.guilds.get(channel.guild_id)
         member = self.members.get((channel.guild_id, user_id))
         if guild is None or member is None:
@@ -218,6 +220,13 @@ class World:
 
     def can(self, user_id: int, channel_id: int, wanted: Can) -> bool:
         return self.permissions(user_id, channel_id) & wanted == wanted
+
+    def away(self, channel_id: int) -> bool:
+        """Whether the bot is no member there: who brought it along can call it, and it can but answer."""
+        channel = self.channels[channel_id]
+        if channel.guild_id is None:
+            return channel.type == GROUP
+        return (channel.guild_id, self.bot_id) not in self.members
 
     def file_limit(self, guild_id: int | None, *, promised: bool = False) -> int:
         """The most bytes one file may have: as interactions promise it, or as uploads are held to it."""

@@ -33,7 +33,9 @@ def card(job: Job, *, recipe: Recipe | None = None, full: str = "") -> tuple[str
     lines += pieces.remarks(job, recipe)
     if full:
         lines.insert(1, full)  # not among what is cut first
-    return fit("\n".join(lines)), deeds(job, here=job.asker.private or job.asker.guild is None)
+    asker = job.asker
+    here = asker.private or (asker.guild is None and asker.answer is None)
+    return fit("\n".join(lines)), deeds(job, here=here)
 
 
 def whole(job: Job, address: str, until: int, size: int, *, alone: bool) -> str:

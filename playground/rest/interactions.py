@@ -6,7 +6,10 @@ from playground.draft import Body
 from playground.interactions import OPEN, SAY, SUGGEST, THINK, THINK_UPDATE, UPDATE, check_answer
 from playground.records import EPHEMERAL, LOADING, Attachment, Interaction, Json, Message
 from playground.refusal import Form, Refusal
-from playground.rest.messages import change
+from playground.rest.messages import acting, change
+
+#: Further messages that an interaction may have where the bot is no member.
+FOLLOWUPS = 5
 
 
 async def answer(api: Api, call: Call) -> Answer:
@@ -43,7 +46,7 @@ def _say(api: Api, one: Interaction, kind: int, data: Json, call: Call) -> Messa
 
 def _write(api: Api, message: Message, body: Body) -> list[tuple[Attachment, bytes]]:
     guild_id = api.world.channels[message.channel_id].guild_id
-    bits = api.world.permissions(api.world.bot_id, message.channel_id)
+    bits = acting(api.world, message)
     limit = api.world.file_limit(guild_id)
     files = draft.write(api.world, message, body, limit=limit, new=True, bits=bits)
     for file, _ in files:
@@ -108,6 +111,8 @@ async def follow(api: Api, call: Call) -> Answer:
         original.flags &= ~LOADING
         world.edit(original, *files)
         return shape.message(world, original, world.bot_id)
+    if world.away(one.channel_id) and len(one.followups) >= FOLLOWUPS:
+        raise Refusal(40094)
     message = world.asked.new_message(one, call.json.get("flags") or 0)
     message.flags &= ~LOADING
     files = _write(api, message, call.body)

@@ -7,6 +7,7 @@ from playground.records import DIRECT, THREAD, Channel, Json, Message
 from playground.refusal import Form, Refusal
 from playground.rest.places import see
 from playground.snowflake import seconds
+from playground.world import World
 
 FORTNIGHT, HOUR = 14 * 86_400.0, 3600.0
 
@@ -122,11 +123,17 @@ async def edit(api: Api, call: Call) -> Answer:
     return shape.message(world, message, world.bot_id)
 
 
+def acting(world: World, message: Message) -> int:
+    """The permissions with which the bot writes a message: its own, or where it is no member its asker's."""
+    asker = int((message.interaction or {}).get("user_id") or 0)
+    return world.permissions(asker if world.away(message.channel_id) else world.bot_id, message.channel_id)
+
+
 def change(api: Api, message: Message, call: Call) -> None:
     """An edit by any way: what the body names is replaced, and the message is no longer thinking."""
     world = api.world
     channel = world.channels[message.channel_id]
-    bits = world.permissions(world.bot_id, channel.id)
+    bits = acting(world, message)
     limit, before = world.file_limit(channel.guild_id), list(message.attachments)
     files = draft.write(world, message, call.body, limit=limit, new=False, bits=bits)
     message.edited = world.clock()

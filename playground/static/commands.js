@@ -11,6 +11,7 @@ export function available(commands, channel) {
     .map((each) => `${each.type ?? 1} ${each.name}`));
   return commands.filter((each) => {
     if (each.guild_id ? each.guild_id !== channel?.guild_id : guild.has(`${each.type ?? 1} ${each.name}`)) return false;
+    if (channel?.installs && !(each.integration_types ?? [0]).some((kind) => channel.installs.includes(kind))) return false;
     if (each.contexts && !each.contexts.includes(place)) return false;
     if (!each.contexts && each.dm_permission === false && place === 1) return false;
     const wanted = each.default_member_permissions; // "0" is for administrators alone
