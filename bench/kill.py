@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.stage import shipped
 from playground.server import Playground
 
 ROOT = Path(__file__).parents[1]
@@ -31,10 +32,16 @@ ENGINE_DIED = "ended with -9"
 #: Seconds without a request or a word after which the channel is counted.
 QUIET = 1.0
 
-#: A test card that is quick, but slow enough to be caught in the middle.
+#: A test card that is quick, but slow enough to be caught in the middle, and not loaded ahead.
 QUICK = """
-[recipe.testcard.options]
-step_seconds = 0.05
+[recipe.card]
+task = "text"
+family = "testcard"
+about = "Quick"
+sizes = { "1:1" = [480, 480] }
+seconds = { default = 2, least = 0.5, most = 10 }
+fps = { default = 12, least = 8, most = 24 }
+options = { step_seconds = 0.05 }
 
 [recipe.broken]
 task = "text"
@@ -47,9 +54,9 @@ options = { oom_at = 1 }
 
 #: What is asked for in each life; a reroll is of a clip that is there.
 WORDS: Mapping[str, str] = {
-    "animate": "a red star -seconds 0.5 -ar 1:1",
-    "long": "a long star -seconds 8 -ar 1:1",
-    "cancel": "a slow star -seconds 10 -ar 1:1",
+    "animate": "a red star -seconds 0.5 -model card",
+    "long": "a long star -seconds 8 -model card",
+    "cancel": "a slow star -seconds 10 -model card",
     "fail": "a dark star -model broken",
 }
 
@@ -179,7 +186,7 @@ async def matrix(
 ) -> Tally:
     """Runs every point, some at once, and counts."""
     config = folder / "config.toml"
-    config.write_text((ROOT / "config.toml").read_text("utf-8") + QUICK, "utf-8")
+    config.write_text(shipped() + QUICK, "utf-8")
     tally = Tally()
     hands = asyncio.Semaphore(at_once)
 

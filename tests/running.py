@@ -15,6 +15,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from bench.stage import shipped
 from playground.server import Playground
 
 ROOT = Path(__file__).parents[1]
@@ -47,14 +48,16 @@ class Bot:
     async def start(self) -> None:
         """Starts it and waits until it is connected."""
         self.data.mkdir(parents=True, exist_ok=True)
+        if self.config is None:
+            self.config = self.data / "settings.toml"
+            self.config.write_text(shipped(), "utf-8")
         environ = {
             **os.environ,
             **self.place.environ,
             "ZOETROPE_DATA": str(self.data),
             "PYTHONUNBUFFERED": "1",
         }
-        if self.config:
-            environ["ZOETROPE_CONFIG"] = str(self.config)
+        environ["ZOETROPE_CONFIG"] = str(self.config)
         known = set(self.place.socket.sessions)
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, Page, async_playwright, expect
 
+from bench.stage import shipped
 from tests.running import ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -34,13 +35,15 @@ pytestmark = pytest.mark.skipif(
 class Program:
     """What `make run` starts without a token: the chat page, and the bot in its own process.
 
-    `options` are the chat page's own; `config` is another settings file than the shipped one.
+    `options` are the chat page's own; without `config`, the settings are those shipped, with the test card.
     """
 
-    def __init__(self, data: Path, *options: str, config: Path = ROOT / "config.toml") -> None:
+    def __init__(self, data: Path, *options: str, config: Path | None = None) -> None:
         self.data = data
         self.options = options
-        self.config = config
+        self.config = config or data / "settings.toml"
+        if config is None:
+            self.config.write_text(shipped(), "utf-8")
         self.lines: list[str] = []
         self.address = ""
 
@@ -131,7 +134,7 @@ async def plays(video: Locator) -> None:
 
 async def test_three_commands_three_clips_and_a_reroll_in_the_browser(tmp_path: Path) -> None:
     first, last = SAMPLES / "hills-sunset.jpg", SAMPLES / "hills-night.jpg"
-    program = Program(tmp_path)
+    program = Program(tmp_path, config=ROOT / "config.toml")
     await program.start()
     async with opened(program.address) as page:
         await type_command(page, "img2vid", image=first)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from bench.stage import shipped
 from bot.gallery.door import BACK
 from tests.bot.hanging import free_port
-from tests.running import ROOT
 from tests.test_after_the_clip import private
 from tests.test_first_minute import CHROMIUM, SHOTS, Program, messages, opened, type_command, videos
 
@@ -24,7 +24,7 @@ def with_gallery(folder: Path) -> tuple[Program, str]:
     """`make run` with the gallery on, and the gallery's address."""
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    text = (ROOT / "config.toml").read_text("utf-8")
+    text = shipped()
     off = "port = 0  # of the page"
     assert off in text
     config = folder / "config.toml"

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bench.stage import recipe
+from bench.stage import recipe, shipped
 from playground.server import Playground
-from tests.running import ROOT, Bot, clips, running, texts, until_clips
+from tests.running import Bot, clips, running, texts, until_clips
 
 #: What each recipe does to its engine; `shaky` hangs in long clips only.
 RECIPES = (
@@ -30,9 +30,9 @@ STALL = "stall = 1.0"
 
 def settings(folder: Path) -> Path:
     path = folder / "config.toml"
-    shipped = (ROOT / "config.toml").read_text("utf-8")
-    assert "stall = 120.0" in shipped
-    path.write_text(shipped.replace("stall = 120.0", STALL) + RECIPES, "utf-8")
+    text = shipped()
+    assert "stall = 120.0" in text
+    path.write_text(text.replace("stall = 120.0", STALL) + RECIPES, "utf-8")
     return path
 
 

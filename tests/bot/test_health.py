@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bench.stage import recipe
+from bench.stage import recipe, shipped
 from bot import logs
 from bot.meter import STEPS, Histogram
 from bot.settings import Log
@@ -24,9 +24,9 @@ LINE = re.compile(r'(zoetrope_\w+)(\{(\w+="[^"{}\n]*",?)*\})? (\S+)')
 
 def settings(folder: Path, port: int, more: str = "") -> Path:
     path = folder / "config.toml"
-    shipped = (ROOT / "config.toml").read_text("utf-8")
-    assert "port = 0" in shipped
-    path.write_text(shipped.replace("port = 0", f"port = {port}") + more, "utf-8")
+    text = shipped()
+    assert "port = 0" in text
+    path.write_text(text.replace("port = 0", f"port = {port}") + more, "utf-8")
     return path
 
 

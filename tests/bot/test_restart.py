@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.running import ROOT, clips, running, texts, until_clips
+from bench.stage import shipped
+from tests.running import clips, running, texts, until_clips
 
 SLOW = "\n[recipe.testcard.options]\nstep_seconds = 0.1\n"
 
@@ -12,7 +13,7 @@ SLOW = "\n[recipe.testcard.options]\nstep_seconds = 0.1\n"
 def slow(folder: Path) -> Path:
     """A settings file whose test card takes its time."""
     path = folder / "config.toml"
-    path.write_text((ROOT / "config.toml").read_text("utf-8") + SLOW, "utf-8")
+    path.write_text(shipped() + SLOW, "utf-8")
     return path
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.stage import recipe
+from bench.stage import recipe, shipped
 from bot.board import DRAWN, HOUR, PACE, Board, Ticket
 from bot.client import Client
 from bot.post import Post
@@ -20,14 +20,14 @@ from db.ledger import Ledger
 from gen.job import Job, State
 from playground.server import Playground
 from tests.bot.test_board import JOB, Line
-from tests.running import ROOT, Bot, clips, running
+from tests.running import Bot, clips, running
 
 MODELS = recipe("slow", step_seconds=0.2) + recipe("hungry", oom_at=2)
 
 
 def settings(folder: Path) -> Path:
     path = folder / "config.toml"
-    path.write_text((ROOT / "config.toml").read_text("utf-8") + MODELS, "utf-8")
+    path.write_text(shipped() + MODELS, "utf-8")
     return path
 
 
