@@ -25,8 +25,9 @@ LINE = re.compile(r'(zoetrope_\w+)(\{(\w+="[^"{}\n]*",?)*\})? (\S+)')
 def settings(folder: Path, port: int, more: str = "") -> Path:
     path = folder / "config.toml"
     text = shipped()
-    assert "port = 0" in text
-    path.write_text(text.replace("port = 0", f"port = {port}") + more, "utf-8")
+    off = "port = 0  # of http"
+    assert off in text
+    path.write_text(text.replace(off, f"port = {port}  # of http") + more, "utf-8")
     return path
 
 
