@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import av
 import numpy as np
 from PIL import Image
 
@@ -39,10 +41,20 @@ async def rows(say: Callable[[str], None], files: int = 5000) -> Figures:
     with TemporaryDirectory() as folder:
         tally = await fuzz(Path(folder), files, random.Random(1))
     say(str(tally))
+    with TemporaryDirectory() as folder:
+        films = await fuzz(Path(folder), files // 10, random.Random(1), videos=True)
+    say(str(films))
     return {
-        "fuzz.files": tally.files, "fuzz.accepted": tally.accepted, "fuzz.refused": tally.refused,
-        "fuzz.killed": tally.killed, "fuzz.slowest_s": round(tally.slowest, 2),
-        "fuzz.peak_mib": round(tally.peak / MIB), "fuzz.bound_mib": tally.bound // MIB,
+        **_figures(tally, "fuzz"),
+        **_figures(films, "fuzz.videos"),
+    }
+
+
+def _figures(tally: Tally, name: str) -> Figures:
+    return {
+        f"{name}.files": tally.files, f"{name}.accepted": tally.accepted, f"{name}.refused": tally.refused,
+        f"{name}.killed": tally.killed, f"{name}.slowest_s": round(tally.slowest, 2),
+        f"{name}.peak_mib": round(tally.peak / MIB), f"{name}.bound_mib": tally.bound // MIB,
     }  # fmt: skip
 
 
@@ -68,10 +80,15 @@ class Tally:
         )
 
 
-async def fuzz(folder: Path, files: int, dice: random.Random, *, memory: int = 2 * 2**30) -> Tally:
-    """Sends mutated files through a darkroom. Raises whatever is not a BadRequest."""
+async def fuzz(
+    folder: Path, files: int, dice: random.Random, *, memory: int = 2 * 2**30, videos: bool = False
+) -> Tally:
+    """Sends mutated files through a darkroom, as pictures or as videos. Raises whatever is not a BadRequest.
+
+    A video has a child of its own, which is gone before its memory can be read.
+    """
     tally = Tally(memory)
-    kinds = seeds(folder)
+    kinds = films(folder) if videos else seeds(folder)
     async with Darkroom(folder, environ=os.environ, memory=memory) as room:
         for number in range(files):
             kind = dice.choice(sorted(kinds))
@@ -79,11 +96,12 @@ async def fuzz(folder: Path, files: int, dice: random.Random, *, memory: int = 2
             await room.start()
             pid, began = room.pid, time.perf_counter()
             try:
-                await room.picture(data, f"{number}.{kind}")
+                await (room.video if videos else room.picture)(data, f"{number}.{kind}")
                 tally.accepted += 1
             except BadRequest as error:
                 tally.refused += 1
                 tally.texts.add(str(error.template))
+                tally.killed += videos and "takes too long" in error.template
             took = time.perf_counter() - began
             tally.files += 1
             tally.killed += room.pid != pid
@@ -196,6 +214,32 @@ def _splice(file: bytearray, all_kinds: list[bytes], dice: random.Random) -> Non
     """The end of another file."""
     other = dice.choice(all_kinds)
     file[dice.randrange(len(file) + 1) :] = other[dice.randrange(len(other)) :]
+
+
+def films(folder: Path) -> dict[str, bytes]:
+    """Good videos of a few kinds, and what is none, by name."""
+    dice = np.random.default_rng(1)
+    frames = dice.integers(0, 256, (12, 48, 64, 3), np.uint8)
+    return {
+        "mp4": _film(folder, frames),
+        "mov": _reel(frames, "libx264", "mov"),
+        "mkv": _reel(frames, "libx264", "matroska"),
+        "webm": _reel(frames, "libvpx", "webm"),
+        "vp9.webm": _reel(frames, "libvpx-vp9", "webm"),
+        "m3u8": b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/hostname\n",
+    }
+
+
+def _reel(frames: Pixels, codec: str, kind: str) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format=kind) as container:
+        track: Any = container.add_stream(codec, rate=12)
+        track.height, track.width = frames.shape[1:3]
+        track.pix_fmt = "yuv420p"
+        for pixels in frames:
+            container.mux(track.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(track.encode(None))
+    return file.getvalue()
 
 
 def _saved(image: Image.Image, kind: str, **options: object) -> bytes:

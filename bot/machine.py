@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 
 #: Seconds that torch may take to say what the card is.
 PATIENCE = 120.0
-COMMANDS = {Task.TEXT: "/animate", Task.IMAGE: "/img2vid", Task.INTERP: "/interp"}
+COMMANDS = {
+    Task.TEXT: "/animate", Task.IMAGE: "/img2vid", Task.INTERP: "/interp", Task.VIDEO: "/animate video:",
+}  # fmt: skip
 
 
 class Chooser:
@@ -68,7 +70,10 @@ def weights(data: Path) -> Path:
 def summary(plan: Plan) -> Iterator[str]:
     """A line for each command: what it takes, and why."""
     for choice in plan.choices.values():
-        yield f"{COMMANDS[choice.task]} takes {choice.name}: {_why(choice, plan)}"
+        if choice.name:
+            yield f"{COMMANDS[choice.task]} takes {choice.name}: {_why(choice, plan)}"
+        else:
+            yield f"{COMMANDS[choice.task]} takes nothing: no model for it is turned on"
 
 
 def report(plan: Plan) -> Iterator[str]:

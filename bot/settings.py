@@ -82,6 +82,7 @@ class Default:
     text: str = AUTO
     image: str = AUTO
     interp: str = AUTO
+    video: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -335,6 +336,8 @@ def _check(settings: Settings, file: str) -> None:
             )  # fmt: skip
     for task, name in settings.defaults().items():
         fitting = [one.name for one in settings.recipe.values() if one.task == task and one.on]
+        if name == AUTO and task is Task.VIDEO:
+            continue  # none that follows a video need be on
         if name not in fitting and not (fitting and name == AUTO):
             raise Misconfigured(
                 "{file}: default.{task} is “{name}”; there are {fitting}.",

@@ -46,7 +46,7 @@ async def make(
     """From words to a job. Raises Refused: before any answer, for what can be judged at once."""
     asker = house.desk.asker(interaction)
     for file in files:
-        look(file)
+        look(file, video=task is Task.VIDEO)
     force = house.studio.force(asker.user, asker.guild, asker.tier, private=private)
     recipe, _ = house.studio.read(task, text, options, asker, force=force)
 
@@ -149,14 +149,27 @@ async def in_answer(interaction: discord.Interaction[Any], text: str, view: disc
     return (await errors.persist(edit)).id
 
 
-def look(file: discord.Attachment) -> None:
+def look(file: discord.Attachment, *, video: bool = False) -> None:
     """Judges a file by what Discord says of it. Raises BadRequest."""
+    if video:
+        _look_at_video(file)
+        return
     if not file.size:
         raise BadRequest("{name} is empty; send a picture.", name=file.filename)
     kind = (file.content_type or "image/").split(";")[0]
     if not kind.startswith("image/"):
         raise BadRequest(
             "{name} is no picture ({kind}); PNG, JPEG, WebP and GIF are taken.", name=file.filename, kind=kind
+        )
+
+
+def _look_at_video(file: discord.Attachment) -> None:
+    if not file.size:
+        raise BadRequest("{name} is empty; send a video.", name=file.filename)
+    kind = (file.content_type or "video/").split(";")[0]
+    if not kind.startswith("video/"):
+        raise BadRequest(
+            "{name} is no video ({kind}); MP4, MOV and WebM are taken.", name=file.filename, kind=kind
         )
 
 

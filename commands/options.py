@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import discord
 from discord.app_commands import Choice, Range
@@ -17,6 +18,7 @@ from gen.prompt import ASPECTS, LONGEST, MOVES, SEEDS
 ABOUT = {
     "prompt": "What is to be seen; flags such as -camera zoom in may follow the words",
     "image": "The picture to set in motion",
+    "video": "A video whose motion the clip follows, from its beginning",
     "first": "The picture the clip begins with",
     "last": "The picture the clip ends with",
     "model": "Which model makes the clip",
@@ -49,6 +51,8 @@ ASPECT = [Choice(name=aspect, value=aspect) for aspect in ASPECTS]
 SUGGESTED = 100
 LATELY = 60
 
+C = TypeVar("C", bound=Callable[..., Any])
+
 Suggest = Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, list[Choice[str]]]]
 
 
@@ -57,11 +61,24 @@ def about(*names: str) -> dict[str, str]:
     return {name: ABOUT[name] for name in names}
 
 
-def models(house: House, *tasks: Task, picture: Task | None = None) -> Suggest:
-    """Suggests the models that are turned on for the tasks, and for `picture` once there is an image."""
+def without(*names: str) -> Callable[[C], C]:
+    """A command as if it had no options of those names: they are neither shown nor taken."""
+
+    def hide(callback: C) -> C:
+        whole = inspect.signature(callback)
+        kept = [one for name, one in whole.parameters.items() if name not in names]
+        callback.__signature__ = whole.replace(parameters=kept)  # type: ignore[attr-defined]  # PEP 362 has it
+        return callback
+
+    return hide
+
+
+def models(house: House, *tasks: Task, **attached: Task) -> Suggest:
+    """Suggests the models that are turned on for the tasks; once there is an attachment, for its option's."""
 
     async def suggest(interaction: discord.Interaction[Any], typed: str) -> list[Choice[str]]:
-        fitting = {picture} if picture and interaction.namespace.image else set(tasks)
+        given = {task for name, task in attached.items() if getattr(interaction.namespace, name, None)}
+        fitting = given or set(tasks)
         return [
             Choice(
                 name=f"{recipe.name}: {say(interaction.locale.value, recipe.about)}"[:100], value=recipe.name

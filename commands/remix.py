@@ -12,7 +12,8 @@ from commands.forms import form
 from commands.house import House
 from commands.making import begin
 from commands.presses import hearing
-from gen.job import Asker, Job, Task
+from gen.job import Asker, Job
+from gen.recipe import SPOKEN
 
 
 def add(tree: app_commands.CommandTree[Any], house: House) -> None:
@@ -26,7 +27,7 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
     house.studio.queue.can_take(asker.user, asker.guild, asker.tier)
     job = await house.studio.find(about)
     title, label, note = replies.remix_form(interaction.locale.value)
-    needed = job.request.task is Task.TEXT
+    needed = job.request.task in SPOKEN
     await interaction.response.send_modal(
         form(buttons.REMIX, job.id, title=title, label=label, note=note, words=job.words, needed=needed)
     )

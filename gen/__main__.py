@@ -92,7 +92,12 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def listing(recipes: Mapping[str, Recipe]) -> str:
     """Names, tasks, and what each needs, as a table."""
-    takes = {Task.TEXT: "a prompt", Task.IMAGE: "a picture", Task.INTERP: "two pictures"}
+    takes = {
+        Task.TEXT: "a prompt",
+        Task.IMAGE: "a picture",
+        Task.INTERP: "two pictures",
+        Task.VIDEO: "a video",
+    }
     rows = [("name", "takes", "family", "device memory", "licence", "")]
     for recipe in recipes.values():
         memory = f"{recipe.memory:g} GiB" if recipe.memory else "any processor"
@@ -129,7 +134,7 @@ async def _run(options: argparse.Namespace, shelf: Shelf, environ: Mapping[str, 
     recipe = await shelf.pick(task, ask.model, data, environ)
     for name in recipe.unused(ask):
         print(f"-{name} has no effect with {recipe.name}.", file=sys.stderr)
-    pictures = await _pictures(files, data, environ)
+    pictures = await _pictures(task, files, data, environ)
     request = recipe.request(ask, pictures, secrets.randbelow(SEEDS))
     if options.explain:
         print(json.dumps(request.to_dict(), indent=2, ensure_ascii=False))
@@ -145,20 +150,25 @@ async def _run(options: argparse.Namespace, shelf: Shelf, environ: Mapping[str, 
 
 
 def _task(options: argparse.Namespace) -> tuple[Task, list[Path]]:
-    """What is to be made of which picture files."""
+    """What is to be made of which files."""
     ends = [file for file in (options.first, options.last) if file]
-    if len(ends) == 1 or (ends and options.image):
-        raise BadRequest("Give --first and --last together, or --image alone.")
+    if len(ends) == 1 or sum(map(bool, (ends, options.image, options.video))) > 1:
+        raise BadRequest("Give --first and --last together, or --image or --video alone.")
+    if options.video:
+        return Task.VIDEO, [options.video]
     if ends:
         return Task.INTERP, ends
     return (Task.IMAGE, [options.image]) if options.image else (Task.TEXT, [])
 
 
-async def _pictures(files: Sequence[Path], data: Path, environ: Mapping[str, str]) -> list[Picture]:
+async def _pictures(
+    task: Task, files: Sequence[Path], data: Path, environ: Mapping[str, str]
+) -> list[Picture]:
     if not files:
         return []
     async with Darkroom(data, environ=environ) as darkroom:
-        return [await darkroom.picture(_bytes(file), file.name) for file in files]
+        look = darkroom.video if task is Task.VIDEO else darkroom.picture
+        return [await look(_bytes(file), file.name) for file in files]
 
 
 def _bytes(file: Path) -> bytes:
@@ -219,6 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--recipe", help="a name of --recipes instead of the default")
     parser.add_argument("--seed", type=int, help="0 to 4294967295; by chance when not given")
     parser.add_argument("--image", type=Path, help="a picture that is to move")
+    parser.add_argument("--video", type=Path, help="a video whose motion is followed")
     parser.add_argument("--first", type=Path, help="the picture that the clip begins with")
     parser.add_argument("--last", type=Path, help="the picture that it ends with")
     parser.add_argument("--limit", type=float, help="MiB that the file may have")

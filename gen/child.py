@@ -4,6 +4,7 @@
           {"id", "do": "fetch", "recipe"}                                only started with mode "engine"
           {"id", "do": "describe"}                                       only started with mode "engine"
           {"id", "do": "picture", "file", "name"}                        only started with mode "media"
+          {"id", "do": "video", "file", "name"}                          only started with mode "media"
           {"id", "do": "fit", "source", "file", "limit"}                 only started with mode "media"
           {"id", "do": "thumbnail", "source"}                            only started with mode "media"
           {"do": "cancel", "id"}
@@ -34,7 +35,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from gen import encode, media
+from gen import encode, footage, media
 from gen.errors import EngineDied, EngineError, OutOfMemory, ZoetropeError
 from gen.job import Clip, Failure, Request, Task
 from gen.recipe import Range, Recipe
@@ -174,7 +175,7 @@ class Engine:
 
     def _frames(self, request: Request, recipe: Mapping[str, Any], report: Report) -> Pixels:
         """The model's frames; where memory runs out a second try, and a third for half as many."""
-        pictures = [self._picture(name) for name in request.images]
+        pictures = [self._picture(name, request) for name in request.images]
         fewer = _fewer(request, recipe)
         for wanted in (request, request, *([fewer] if fewer else [])):
             try:
@@ -194,9 +195,13 @@ class Engine:
             "This clip needs more memory than the device has; ask for fewer seconds or a smaller size."
         )
 
-    def _picture(self, name: str) -> Pixels:
+    def _picture(self, name: str, request: Request) -> Pixels:
+        """A picture, or of a video what is shown in each of the clip's frames."""
+        file = self.data / "pictures" / Path(name).name
         try:
-            return media.load(self.data / "pictures" / Path(name).name)
+            if file.suffix == ".mp4" and file.exists():
+                return footage.load(file, request.frames, request.fps)
+            return media.load(file)
         except FileNotFoundError as error:
             raise EngineError("The picture of this clip is gone; attach it again.") from error
 
@@ -345,6 +350,15 @@ class Room:
         except MemoryError as error:
             raise media.too_large(command["name"]) from error
 
+    def video(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """The video's values. Raises BadRequest."""
+        _seconds_left(60)
+        raw = (self.data / "incoming" / Path(command["file"]).name).read_bytes()
+        try:
+            return asdict(footage.keep(raw, command["name"], self.data / "pictures"))
+        except MemoryError as error:
+            raise media.too_large(command["name"], pixels=footage.PIXELS, side=footage.SIDE) from error
+
     def fit(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """What was written. Raises EngineError, Cancelled."""
         _seconds_left(300)
@@ -371,7 +385,9 @@ def main(settings: Mapping[str, Any]) -> None:
     if settings["mode"] == "media":
         _limit(settings["memory"])
         room = Room(wire, data)
-        does = {"picture": room.picture, "fit": room.fit, "thumbnail": room.thumbnail}
+        does = {
+            "picture": room.picture, "video": room.video, "fit": room.fit, "thumbnail": room.thumbnail,
+        }  # fmt: skip
     else:
         engine = Engine(wire, data, Path(settings["cache"]), settings["device"], settings.get("warm", 1))
         does = {"make": engine.make, "load": engine.load, "fetch": engine.fetch, "describe": engine.describe}

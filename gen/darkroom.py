@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from gen.errors import BadRequest, EngineDied, EngineError, Undeliverable
 from gen.host import Child, safe
-from gen.job import Clip, Failure, Picture
+from gen.job import Clip, Failure, Picture, Video
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,14 @@ class Darkroom:
         *,
         environ: Mapping[str, str] | None = None,  # os.environ
         seconds: float = 5.0,  # a picture may take
+        roll: float = 60.0,  # seconds a video may take
         refit: float = 120.0,  # seconds a clip's second encode may take
         memory: int = 2 * 2**30,  # bytes of address space
         name: Callable[[], str] = lambda: uuid.uuid4().hex,  # of a file
     ) -> None:
         self.data = data.resolve()
         self.seconds = seconds
+        self.roll = roll
         self.refit = refit
         self._settings = {"mode": "media", "data": str(self.data), "memory": memory}
         # Threads of a numeric library reserve address space that the limit is not meant for.
@@ -106,6 +108,33 @@ class Darkroom:
             raise BadRequest(
                 "{name} is broken or takes too long to read; save it anew as PNG or JPEG.", name=name
             ) from error
+
+    async def video(self, data: bytes, filename: str) -> Video:
+        """The video in `data`, its beginning written anew and kept.
+
+        In a child for this alone, so that no picture waits for it. Raises BadRequest naming `filename` and
+        the fault, EngineError when the disk is full.
+        """
+        name = shown(filename)
+        raw = self.data / "incoming" / self._name()
+        async with self._fits:
+            child = await self._born()
+            try:
+                await asyncio.to_thread(raw.write_bytes, data)
+                value = await self._asked(child, self.roll, do="video", file=raw.name, name=name)
+            except (TimeoutError, EngineDied) as error:
+                log.warning("%s ended the darkroom: %r", name, error)
+                raise BadRequest(
+                    "{name} is broken or takes too long to read; save it anew as MP4.", name=name
+                ) from error
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise EngineError("The disk is full. The owner of this bot must make room.") from error
+            finally:
+                raw.unlink(missing_ok=True)
+                await child.kill()
+        return Video(**value)
 
     async def fit(self, clip: Clip, limit: int) -> Clip:
         """The same clip in at most `limit` bytes, as a new file. Raises EngineError; Undeliverable when

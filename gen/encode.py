@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,23 @@ def fit(source: Path, file: Path, *, limit: int, step: OnFrame | None = None) ->
         width=size[0], height=size[1], frames=count, fps=fps, size=file.stat().st_size,
         note=_note(size, (width, height)),
     )  # fmt: skip
+
+
+def record(frames: Iterable[Pixels], file: Path, fps: int) -> tuple[int, tuple[int, int]]:
+    """Writes frames of one size, hardly changed, for a model to look at; how many, their height and width."""
+    coming = iter(frames)
+    first = next(coming, None)
+    if first is None:
+        return 0, (0, 0)
+    height, width = (side - side % 2 for side in first.shape[:2])
+    count = 0
+
+    def told(done: int, _: int) -> None:
+        nonlocal count
+        count = done
+
+    _encode(chain([first], coming), file, (width, height), fps, {"crf": "10"}, {}, 0, told)
+    return count, (height, width)
 
 
 def about(file: Path) -> dict[str, Any]:

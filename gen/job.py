@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -16,6 +17,7 @@ class Task(StrEnum):
     TEXT = "text"  # a prompt
     IMAGE = "image"  # one picture, and perhaps a prompt
     INTERP = "interp"  # a first and a last picture, and perhaps a prompt
+    VIDEO = "video"  # a video whose motion is followed, and a prompt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,9 @@ class Request:
     prompt: str = ""
     negative: str = ""
     seed: int
-    images: tuple[str, ...] = ()  # names of normalised PNGs in the data folder's `pictures/`
+    images: tuple[
+        str, ...
+    ] = ()  # names of normalised PNGs, or a video's MP4, in the data folder's `pictures/`
     width: int  # pixels, even
     height: int  # pixels, even
     frames: int
@@ -60,6 +64,25 @@ class Picture:
     name: str  # file name in the data folder's `pictures/`: the digest of its pixels
     width: int
     height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Video(Picture):
+    """A person's video, its beginning kept as MP4 beside the pictures; its name says how it plays."""
+
+    seconds: float
+
+    @classmethod
+    def of(cls, name: str) -> Video:
+        """The video that is kept under that name. Raises ValueError when none ever was."""
+        found = _VIDEO.fullmatch(name)
+        if found is None:
+            raise ValueError(name)
+        width, height, thousandths = map(int, found.groups())
+        return cls(name=name, width=width, height=height, seconds=thousandths / 1000)
+
+
+_VIDEO = re.compile(r"[0-9a-f]{32}-(\d+)x(\d+)-(\d+)\.mp4")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,6 +101,7 @@ class Effective:
     text: Value[str]
     image: Value[str]
     interp: Value[str]
+    video: Value[str]
     suffix: Value[str]
     private: Value[bool]
     public: Value[bool]
@@ -197,6 +198,7 @@ SETTINGS: Mapping[str, Setting] = {
     "text": Setting((GUILD, USER, COMMAND), _model),  # the models: by `Task`
     "image": Setting((GUILD, USER, COMMAND), _model),
     "interp": Setting((GUILD, USER, COMMAND), _model),
+    "video": Setting((GUILD, USER, COMMAND), _model),
     "suffix": Setting((USER,), suffix),  # flags that stand where a prompt has none of that name
     "private": Setting((USER, COMMAND), _switch),  # clips come by direct message
     "public": Setting((USER,), _switch),  # clips may be in a public list
@@ -209,8 +211,9 @@ SETTINGS: Mapping[str, Setting] = {
     "waiting": Setting((GUILD,), _bound(int, *CLIPS), _lower),  # clips of one person that wait at once
     "line": Setting((GUILD,), _bound(int, *CLIPS), _lower),  # clips of the server that wait at once
 }
-#: The operator's, where nothing else is said; the models are always said.
+#: The operator's, where nothing else is said; the models are always said, but for videos.
 OPERATOR: Plain = {
+    "video": "",  # the first that is turned on
     "suffix": "", "private": False, "public": False, "language": "", "channels": (),
     "spoiler": Spoiler.OFF, "nsfw": Nsfw.SPOILER, "words": Words.REFUSE,
     "seconds": 0.0, "waiting": 0, "line": 0,

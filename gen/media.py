@@ -75,6 +75,15 @@ def decode(data: bytes, name: str) -> Pixels:
 
     Raises BadRequest that names the file and the way out.
     """
+    weigh(data, name)
+    Image.MAX_IMAGE_PIXELS = PIXELS // 2  # Pillow refuses at twice this, inside the readers too …
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # … and warns from here on, as of much that is odd but readable
+        return _pixels(data, name)
+
+
+def weigh(data: bytes, name: str) -> None:
+    """Raises BadRequest when a file has no bytes, or too many."""
     if not data:
         raise BadRequest("{name} is empty (0 bytes); attach it again.", name=name)
     if len(data) > BYTES:
@@ -82,10 +91,6 @@ def decode(data: bytes, name: str) -> Pixels:
             "{name} has {size} MiB; at most {most} MiB work.",
             name=name, size=round(len(data) / 2**20, 1), most=BYTES // 2**20,
         )  # fmt: skip
-    Image.MAX_IMAGE_PIXELS = PIXELS // 2  # Pillow refuses at twice this, inside the readers too …
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # … and warns from here on, as of much that is odd but readable
-        return _pixels(data, name)
 
 
 def _moves(data: bytes) -> bool:
@@ -96,7 +101,7 @@ def _moves(data: bytes) -> bool:
 
 def _pixels(data: bytes, name: str) -> Pixels:
     with _open(data, name) as image:
-        _bounds(image.size, name)
+        bounds(image.size, name)
         try:
             return np.asarray(_upright(image, name))
         except BadRequest:
@@ -121,10 +126,11 @@ def _open(data: bytes, name: str) -> Image.Image:
         ) from error
 
 
-def _bounds(size: tuple[int, int], name: str) -> None:
+def bounds(size: tuple[int, int], name: str, *, pixels: int = PIXELS, side: int = SIDE) -> None:
+    """Raises BadRequest when width and height are none that are decoded."""
     width, height = size
-    if max(size) > SIDE or width * height > PIXELS:
-        raise too_large(name)
+    if max(size) > side or width * height > pixels:
+        raise too_large(name, pixels=pixels, side=side)
     if min(size) < LEAST:
         raise BadRequest(
             "{name} is {width} × {height} pixels; each side must have at least {least}.",
@@ -137,11 +143,11 @@ def _bounds(size: tuple[int, int], name: str) -> None:
         )  # fmt: skip
 
 
-def too_large(name: str) -> BadRequest:
+def too_large(name: str, *, pixels: int = PIXELS, side: int = SIDE) -> BadRequest:
     """The refusal of a picture beyond the bounds."""
     return BadRequest(
         "{name} is too large; up to {megapixels} megapixels and {side} pixels a side work.",
-        name=name, megapixels=PIXELS // 10**6, side=SIDE,
+        name=name, megapixels=pixels // 10**6, side=side,
     )  # fmt: skip
 
 
@@ -151,7 +157,7 @@ def _upright(image: Image.Image, name: str) -> Image.Image:
     profile = image.info.get("icc_profile")
     image.draft("RGB", (LONG, LONG))  # a JPEG is decoded at a half, a quarter … where that is enough
     image.load()
-    _bounds(image.size, name)  # a GIF's frame may be larger than its header said
+    bounds(image.size, name)  # a GIF's frame may be larger than its header said
     plain = _eight_bits(image)
     if max(plain.size) > LONG:
         scale = LONG / max(plain.size)

@@ -38,6 +38,10 @@ class Darkroom(Protocol):
         """The picture in `data`, normalised and kept. Raises BadRequest naming `filename` and the fault."""
         ...
 
+    async def video(self, data: bytes, filename: str) -> Picture:
+        """The video in `data`, its beginning kept. Raises BadRequest naming `filename` and the fault."""
+        ...
+
     async def fit(self, clip: Clip, limit: int) -> Clip:
         """The same clip in at most `limit` bytes, as a new file.
 

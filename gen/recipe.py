@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from gen.errors import BadRequest, Misconfigured
-from gen.job import Picture, Request, Task
+from gen.job import Picture, Request, Task, Video
 from gen.prompt import FIELDS, NAME, SEEDS, Ask
 
 #: Frames each second that a clip may have once frames are interpolated.
 FASTEST = 60
 
-PICTURES: Mapping[Task, int] = {Task.TEXT: 0, Task.IMAGE: 1, Task.INTERP: 2}
+#: Pictures that a task wants; a video counts as one.
+PICTURES: Mapping[Task, int] = {Task.TEXT: 0, Task.IMAGE: 1, Task.INTERP: 2, Task.VIDEO: 1}
+
+
+#: Tasks that want words.
+SPOKEN = (Task.TEXT, Task.VIDEO)
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class Recipe:
                 "The model {model} takes another number of pictures: {count}, not {given}.",
                 model=self.name, count=PICTURES[self.task], given=len(pictures),
             )  # fmt: skip
-        if self.task is Task.TEXT and not ask.prompt:
+        if self.task in SPOKEN and not ask.prompt:
             raise BadRequest("The prompt has no words; say what is to be seen.")
         fps = round(self._take("fps", ask.fps, 8))
         smooth = self._smooth(ask.smooth, fps)
@@ -97,7 +102,7 @@ class Recipe:
             images=tuple(picture.name for picture in pictures),
             width=width,
             height=height,
-            frames=self._frames(ask, fps),
+            frames=self._frames(ask, fps, pictures),
             fps=fps,
             steps=round(self._take("steps", ask.steps, 1)),
             guidance=self._take("guidance", ask.guidance, 1.0),
@@ -133,10 +138,12 @@ class Recipe:
             )  # fmt: skip
         return smooth
 
-    def _frames(self, ask: Ask, fps: int) -> int:
+    def _frames(self, ask: Ask, fps: int, pictures: Sequence[Picture]) -> int:
+        """As many as are asked for, and no more than a video has that is followed."""
+        there = min((one.seconds * fps for one in pictures if isinstance(one, Video)), default=math.inf)
         if self.clip_frames:
-            return self.clip_frames
-        wanted = self._take("seconds", ask.seconds, 1.0) * fps - self.frame_extra
+            return max(1, int(min(there + 1e-6, self.clip_frames)))
+        wanted = min(self._take("seconds", ask.seconds, 1.0) * fps, there) - self.frame_extra
         return max(1, round(wanted / self.frame_multiple)) * self.frame_multiple + self.frame_extra
 
     def _size(self, aspect: str | None, pictures: Sequence[Picture]) -> tuple[int, int]:
@@ -223,6 +230,14 @@ def task_of(recipes: Mapping[str, Recipe], name: str) -> Task:
         return pick(recipes, recipes[name].task, name).task
     there = ", ".join(recipe.name for recipe in recipes.values() if recipe.on)
     raise BadRequest("There is no model {model}; there are: {there}.", model=name[:60], there=there or "none")
+
+
+def first(recipes: Mapping[str, Recipe], task: Task) -> str:
+    """The first recipe for the task that is turned on. Raises BadRequest."""
+    name = next((recipe.name for recipe in recipes.values() if recipe.task is task and recipe.on), None)
+    if name is None:
+        raise BadRequest("No model here makes a clip of that; ask the bot's operator to turn one on.")
+    return name
 
 
 _KEYS = {item.name: item for item in fields(Recipe) if item.name != "name"}

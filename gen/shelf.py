@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from gen.errors import BadRequest
-from gen.job import Clip, Picture
+from gen.job import Clip, Picture, Video
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -24,9 +25,10 @@ class Shelf:
         self.data = data
 
     def picture(self, name: str) -> Picture:
-        """A picture that the darkroom kept, by name. Raises BadRequest when it was swept away.
+        """A picture or video that the darkroom kept, by name. Raises BadRequest when it was swept away.
 
-        Its sides stand in the first chunk of a PNG (PNG specification, 11.2.1): two numbers of four bytes.
+        A video's sides are in its name; a picture's stand in the first chunk of a PNG (PNG specification,
+        11.2.1): two numbers of four bytes.
         """
         path = self.data / "pictures" / Path(name).name
         try:
@@ -35,6 +37,8 @@ class Shelf:
             os.utime(path)  # asked for again: young again for whoever sweeps old pictures
         except OSError as error:
             raise BadRequest("The picture of that clip is no longer kept; send it again.") from error
+        with suppress(ValueError):
+            return Video.of(path.name)
         if len(head) < 24 or not head.startswith(_SIGNATURE):
             raise BadRequest("The picture of that clip is no longer kept; send it again.")
         width, height = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))

@@ -23,7 +23,7 @@ from gen.pace import Pace
 from gen.ports import Darkroom, Ledger, Step
 from gen.prompt import SEEDS, Ask, parse
 from gen.queue import Queue
-from gen.recipe import PICTURES, Recipe, pick
+from gen.recipe import PICTURES, Recipe, first, pick
 from gen.shelf import Shelf
 from gen.worker import LIVES, Worker
 
@@ -123,7 +123,8 @@ class Studio:
         """
         force = force or self.force(asker.user, asker.guild, asker.tier)
         ask = parse(text).over(options)
-        recipe = pick(self.recipes, task, ask.model or model or force.model(task).value)
+        name = ask.model or model or force.model(task).value or first(self.recipes, task)
+        recipe = pick(self.recipes, task, name)
 
         def judge(ask: Ask) -> Request:
             return recipe.request(ask, [_UNSEEN] * PICTURES[task], 0)
@@ -148,7 +149,8 @@ class Studio:
         """A new job, durable and in the line. Raises Refused before anything is kept."""
         recipe, ask = self.read(task, text, options, asker, force=force)
         with self.queue.take(asker.user, asker.guild, asker.tier):
-            pictures = [await self.darkroom.picture(upload.data, upload.name) for upload in uploads]
+            look = self.darkroom.video if task is Task.VIDEO else self.darkroom.picture
+            pictures = [await look(upload.data, upload.name) for upload in uploads]
             request = recipe.request(ask, pictures, self.chance.randrange(SEEDS))
             job = await self._write(request, str(ask), asker)
         self.queue.put(job)

@@ -26,6 +26,15 @@ async def test_broken_files_crash_nothing_and_are_refused_in_words(tmp_path: Pat
     assert not list((tmp_path / "incoming").iterdir())
 
 
+async def test_broken_videos_crash_nothing_and_are_refused_in_words(tmp_path: Path) -> None:
+    tally = await fuzz.fuzz(tmp_path, 10, random.Random(3), videos=True)
+    assert tally.files == tally.accepted + tally.refused == 10
+    assert tally.accepted and tally.refused and not tally.killed
+    assert all("{name}" in text for text in tally.texts)
+    assert not list((tmp_path / "incoming").iterdir())
+    assert len(list((tmp_path / "pictures").iterdir())) <= tally.accepted
+
+
 def test_mutations_reach_every_kind_and_change_it(tmp_path: Path) -> None:
     kinds, dice = fuzz.seeds(tmp_path), random.Random(1)
     for name, data in kinds.items():

@@ -18,13 +18,13 @@ ROOMS = {  # room: the rooms it may import
 HOMES = {  # third-party package: where alone it may be imported
     "torch": ("gen.models", "gen.shapes"), "diffusers": ("gen.models", "gen.shapes"),
     "transformers": ("gen.models", "gen.shapes"), "cv2": ("gen.models", "gen.shapes"),
-    "numpy": ("gen.models", "gen.shapes", "gen.media", "gen.encode", "gen.child"),
-    "PIL": ("gen.models", "gen.shapes", "gen.media", "gen.encode"), "av": ("gen.media", "gen.encode"),
+    "numpy": ("gen.models", "gen.shapes", "gen.media", "gen.footage", "gen.encode", "gen.child"),
+    "PIL": ("gen.models", "gen.shapes", "gen.media", "gen.encode"), "av": ("gen.footage", "gen.encode"),
     "asyncio_throttle": ("gen.queue",), "sqlalchemy": ("db",), "alembic": ("db",), "aiosqlite": ("db",),
     "discord": ("commands", "bot"), "aiohttp": ("bot", "playground", "commands.errors"),
 }  # fmt: skip
 #: The half of `gen` that lives in child processes; the other half imports none of it.
-CHILD = ("gen.child", "gen.media", "gen.encode", "gen.models", "gen.shapes")
+CHILD = ("gen.child", "gen.media", "gen.footage", "gen.encode", "gen.models", "gen.shapes")
 STARTERS = {"gen.host", "gen.darkroom"}
 
 

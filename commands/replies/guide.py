@@ -16,7 +16,9 @@ from gen.queue import Tier
 from gen.recipe import Recipe
 
 #: The commands that a task belongs to.
-COMMANDS: Mapping[Task, str] = {Task.TEXT: "/animate", Task.IMAGE: "/img2vid", Task.INTERP: "/interp"}
+COMMANDS: Mapping[Task, str] = {
+    Task.TEXT: "/animate", Task.IMAGE: "/img2vid", Task.INTERP: "/interp", Task.VIDEO: "/animate video:",
+}  # fmt: skip
 
 #: Makes an emoji of a sign that fonts also draw in black.
 COLOURED = "\N{VARIATION SELECTOR-16}"

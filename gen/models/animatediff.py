@@ -3,7 +3,10 @@
 Weights of a recipe: `base` (a Stable Diffusion folder); `motion` (a MotionAdapter folder) or `lightning` (one
 file of such an adapter, Lin and Yang, 2024, arXiv:2403.12706; `motion` then only says how it is built);
 `always`, LoRAs that are always on, each a table with `scale`; `lora`, a motion LoRA for each camera move.
-`sparse`, a SparseControlNet folder, for clips between two pictures (Guo et al., 2023, arXiv:2311.16933).
+`sparse`, a SparseControlNet folder, for clips between two pictures (Guo et al., 2023, arXiv:2311.16933);
+`control`, a ControlNet folder, for clips that follow a video; with it `depth`, or `pose` and `person`, by
+options `condition` ("depth", "pose", or "none" where the video is itself what the ControlNet is shown) and
+`strength` (1); see `gen.models.control`.
 Options: `scheduler` (a class of diffusers) and `scheduler_args`; `norm`, "stock" or "per-frame"; `upscale`,
 by which frames are enlarged; `free_noise`, frames of the window in which longer clips are made (Qiu et al.,
 2023, arXiv:2310.15169). With it, a prompt travels: parts between bars (“a seed | a tree”) share the clip.
@@ -12,22 +15,27 @@ by which frames are enlarged; `free_noise`, frames of the window in which longer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from diffusers import (
+    AnimateDiffControlNetPipeline,
     AnimateDiffPipeline,
     AnimateDiffSparseControlNetPipeline,
+    ControlNetModel,
     MotionAdapter,
     SparseControlNetModel,
 )
 from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
+from PIL import Image
 from torch import Tensor, nn
 
 from gen.errors import EngineError
+from gen.models import control, weights
 from gen.models import pipe as pipes
-from gen.models import weights
 from gen.models.device import Place, look
 
 if TYPE_CHECKING:
@@ -59,6 +67,11 @@ class Model:
             self.pipe.unet.to(memory_format=torch.channels_last)
         self.place = Place(self.pipe, device, memory=recipe.memory, notes=cache, name=recipe.name)
         self.prompts = pipes.Prompts(lambda text: self.pipe.encode_prompt(text, self.device, 1, False)[0])
+        self.guide: control.Guide | None = None
+        if "control" in recipe.weights:
+            condition = str(recipe.options.get("condition", "none"))
+            self.guide = control.guide(recipe.weights, condition, device, cache)
+        self._followed: tuple[Request, Pixels] | None = None
 
     def frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError."""
@@ -68,10 +81,15 @@ class Model:
     def _frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         scale = int(self.recipe.options.get("upscale", 1))
         total = request.steps + -(-request.frames // CHUNK)
+        if self.guide:
+            shown = self._control(request, pictures[0], total, step)
+            step = pipes.later(step, request.frames)
+        else:
+            shown = self._ends(request, pictures)
         latents = pipes.call(
             self.pipe, step, total,
             **self._words(request),
-            **self._ends(request, pictures),
+            **shown,
             num_frames=request.frames,
             height=request.height // scale,
             width=request.width // scale,
@@ -95,6 +113,9 @@ class Model:
         if "sparse" in self.recipe.weights:
             kind, place = AnimateDiffSparseControlNetPipeline, self.recipe.weights["sparse"]
             given["controlnet"] = pipes.module(SparseControlNetModel, weights.find(place, cache), dtype=dtype)
+        if "control" in self.recipe.weights:
+            kind, place = AnimateDiffControlNetPipeline, self.recipe.weights["control"]
+            given["controlnet"] = pipes.module(ControlNetModel, weights.find(place, cache), dtype=dtype)
         made = pipes.assemble(kind, base, dtype=dtype, given=given)
         pipes.schedule(made, self.recipe.options)
         return made
@@ -165,6 +186,21 @@ class Model:
         ends = pipes.images(pictures, request.width // scale, request.height // scale)
         places = [0, request.frames - 1][: len(ends)]
         return {"conditioning_frames": ends, "controlnet_frame_indices": places}
+
+    def _control(self, request: Request, video: Pixels, total: int, step: OnStep) -> dict[str, Any]:
+        """What the ControlNet is shown of the video; kept for a reroll, which follows the same one."""
+        scale = int(self.recipe.options.get("upscale", 1))
+        size = (request.width // scale, request.height // scale)
+        asked = replace(request, prompt="", negative="", seed=0, camera=(), steps=1, guidance=1.0, motion=1.0)
+        if self.guide and (self._followed is None or self._followed[0] != asked):
+            frames = np.stack([pipes.cover(frame, *size) for frame in video[: request.frames]])
+            whole = request.frames + total
+            self._followed = asked, self.guide(frames, lambda done, frame: step(done, whole, frame))
+        frames = self._followed[1] if self._followed else video
+        return {
+            "conditioning_frames": [Image.fromarray(frame) for frame in frames],
+            "controlnet_conditioning_scale": float(self.recipe.options.get("strength", 1.0)),
+        }
 
     def _look_through(self, window: int) -> None:
         """FreeNoise sees so many frames at once; it wants no more of them than the clip has."""

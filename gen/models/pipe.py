@@ -187,6 +187,11 @@ def clip(pipe: Any, step: OnStep, steps: int, **arguments: Any) -> Pixels:
     return frames
 
 
+def later(step: OnStep, before: int) -> OnStep:
+    """`step` for work that comes after so many steps of other work."""
+    return lambda done, total, frame: step(before + done, before + total, frame)
+
+
 @contextlib.contextmanager
 def released(pipe: Any) -> Iterator[None]:
     """Whatever ends the block early, nothing of it is left on the device or in a cache for the next clip."""

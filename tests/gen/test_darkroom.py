@@ -45,6 +45,28 @@ async def test_a_picture_is_kept(darkroom: Darkroom, tmp_path: Path) -> None:
     assert not waiting(tmp_path)
 
 
+async def test_a_video_is_kept_in_a_child_of_its_own(darkroom: Darkroom, tmp_path: Path) -> None:
+    await darkroom.start()
+    pid = darkroom.pid
+    encode.write(np.full((12, 48, 64, 3), 90, np.uint8), 12, tmp_path / "a.mp4", limit=2**20, about={})
+    data = (tmp_path / "a.mp4").read_bytes()
+    video = await darkroom.video(data, "holiday.mp4")
+    assert (video.width, video.height, video.seconds) == (64, 48, 1.0)
+    assert (tmp_path / "pictures" / video.name).stat().st_size
+    with pytest.raises(BadRequest, match=r"^notes\.mp4 is not a video I can read"):
+        await darkroom.video(b"%PDF-1.7", "notes.mp4")
+    assert darkroom.pid == pid
+    assert not waiting(tmp_path)
+
+
+async def test_a_video_that_takes_too_long_is_refused_and_no_child_is_left(tmp_path: Path) -> None:
+    async with Darkroom(tmp_path, environ=os.environ, roll=0.0) as room:
+        with pytest.raises(BadRequest, match=r"^long\.mp4 is broken or takes too long to read; save it anew"):
+            await room.video(PICTURE, "long.mp4")
+        assert room.pid is None
+    assert not waiting(tmp_path)
+
+
 async def test_refusals_name_the_file_and_nothing_else_happens(darkroom: Darkroom, tmp_path: Path) -> None:
     await darkroom.start()
     pid = darkroom.pid

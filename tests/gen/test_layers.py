@@ -19,13 +19,19 @@ from gen.prompt import Ask, parse
 from gen.recipe import Recipe, shipped
 
 RECIPES = shipped(Path(__file__).parents[2] / "config.toml")
-OFFERED = {Task.TEXT: ["testcard", "ltx"], Task.IMAGE: ["camera", "svd"], Task.INTERP: ["flow"]}
-MODELS = {"text": "testcard", "image": "camera", "interp": "flow"}
+OFFERED = {
+    Task.TEXT: ["testcard", "ltx"],
+    Task.IMAGE: ["camera", "svd"],
+    Task.INTERP: ["flow"],
+    Task.VIDEO: ["pose"],
+}
+MODELS = {"text": "testcard", "image": "camera", "interp": "flow", "video": "pose"}
 OWN = Policy(MODELS)
 FIGURES = st.integers(-5, 2000) | st.floats(-5, 100)
 PLAIN = st.none() | st.booleans() | FIGURES | st.text("-a9é", max_size=6) | st.lists(FIGURES, max_size=3)
 LIKELY: dict[str, Any] = {
     "text": ["testcard", "ltx", "gone"], "image": ["camera", "svd", "flow"], "interp": ["flow"],
+    "video": ["pose", "gone"],
     "suffix": ["-fps 12", "-motion 2 -loop", "-seconds 20", "a cat", "-fps 99"], "private": [True, False],
     "public": [True, False], "language": ["ja", "zh-CN"], "channels": [[], [1, 2], [2**60]],
     "spoiler": list(Spoiler), "nsfw": list(Nsfw), "words": list(Words),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gen.errors import BadRequest, Misconfigured
-from gen.job import Picture, Request, Task
+from gen.job import Picture, Request, Task, Video
 from gen.prompt import ASPECTS, SEEDS, Ask, parse
-from gen.recipe import PICTURES, Recipe, load, pick, shipped
+from gen.recipe import PICTURES, Recipe, first, load, pick, shipped
 
 CONFIG = Path(__file__).parents[2] / "config.toml"
 RECIPES = shipped(CONFIG)
@@ -180,11 +181,33 @@ def test_a_model_is_picked_by_name_for_its_command() -> None:
         pick(recipes, Task.INTERP, "z")
 
 
+def test_a_clip_is_no_longer_than_the_video_that_it_follows() -> None:
+    led = RECIPES["animatediff-pose"]
+
+    def frames(plays: float, **asked: Any) -> int:
+        video = Video(name="a.mp4", width=640, height=360, seconds=plays)
+        return led.request(Ask(prompt="x", **asked), [video], 1).frames
+
+    assert [frames(10), frames(1.5), frames(0.3), frames(10, seconds=4)] == [16, 12, 2, 32]
+    assert frames(1.0, seconds=4) == 8
+    fixed = replace(led, clip_frames=16)
+    assert (
+        fixed.request(Ask(prompt="x"), [Video(name="a.mp4", width=64, height=64, seconds=1)], 1).frames == 8
+    )
+    with pytest.raises(BadRequest, match="The prompt has no words"):
+        led.request(Ask(prompt=""), [photo()], 1)
+    assert led.request(Ask(prompt="x"), [photo(360, 640)], 1).height == 672
+    with pytest.raises(BadRequest, match="No model here makes a clip of that"):
+        first(RECIPES, Task.VIDEO)
+    assert first(RECIPES, Task.IMAGE) == "camera"
+
+
 # --- the settings' tables
 
 
 def test_the_shipped_recipes_load() -> None:
-    assert {one.task for one in RECIPES.values() if one.on} == set(Task)
+    assert {one.task for one in RECIPES.values() if one.on} == set(Task) - {Task.VIDEO}
+    assert {one.task for one in RECIPES.values()} == set(Task)
     assert load(tomllib.loads(CONFIG.read_text("utf-8"))["recipe"]) == RECIPES
 
 

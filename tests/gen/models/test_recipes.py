@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny
+import tiny_control
 import tiny_video
 from safetensors.torch import save_file
 
-from gen.job import Picture, Task
+from gen.job import Picture, Task, Video
 from gen.prompt import MOVES, parse
 from gen.recipe import PICTURES, Recipe, shipped
 
@@ -52,6 +53,10 @@ def small(recipe: Recipe, place: Callable[..., Path]) -> Recipe:
         "motion": lambda: place("motion", mover.save_pretrained),
         "lightning": lambda: place("lightning", _file) / "tiny.safetensors",
         "sparse": lambda: place("sparse", tiny_video.sparse),
+        "control": lambda: place("control", tiny_control.control),
+        "depth": lambda: place("depth", tiny_control.depth),
+        "person": lambda: place("person", tiny_control.person),
+        "pose": lambda: place("pose", tiny_control.pose),
         "lora": lambda: {"zoom in": str(lora)},
         "always": lambda: [{"repo": str(lora), "scale": each["scale"]} for each in recipe.weights["always"]],
         "text": lambda: sd,
@@ -92,12 +97,15 @@ def test_a_clip(name: str, place: Callable[..., Path], tmp_path: Path) -> None:
     recipe = small(GPU[name], place)
     model = import_module(f"gen.models.{recipe.family}").Model(recipe, device="cpu", cache=tmp_path)
     pictures = [Picture(name=f"{number}.png", width=64, height=40) for number in range(PICTURES[recipe.task])]
+    if recipe.task is Task.VIDEO:
+        pictures = [Video(name="a.mp4", width=64, height=40, seconds=0.5)]
     asked = recipe.request(parse("a red star" + (" -camera zoom in" if recipe.camera else "")), pictures, 7)
     few = asked.steps if asked.steps <= 8 else 2
     frames = recipe.frame_multiple + recipe.frame_extra if recipe.frame_extra else 4
     side = max(32, recipe.multiple)
     request = replace(asked, width=side, height=side, frames=frames, steps=few)
-    shown = [np.full((40, 64, 3), 90 * number, np.uint8) for number in range(len(pictures))]
+    one = (frames, 40, 64, 3) if recipe.task is Task.VIDEO else (40, 64, 3)
+    shown = [np.full(one, 90 * number, np.uint8) for number in range(len(pictures))]
     heard: list[tuple[int, int]] = []
     clip = model.frames(request, shown, lambda done, total, _: heard.append((done, total)))
     assert clip.shape == (frames, side, side, 3)

@@ -64,6 +64,33 @@ def _eye() -> Any:  # CLIP's largest: Stable Video Diffusion's and Wan's
     )  # fmt: skip
 
 
+def _control() -> Any:
+    return d.ControlNetModel(cross_attention_dim=768)
+
+
+def _pose() -> Any:
+    return t.VitPoseForPoseEstimation(
+        t.VitPoseConfig(backbone_config=t.VitPoseBackboneConfig(out_indices=[12]), num_labels=17)
+    )
+
+
+def _person() -> Any:
+    return t.RTDetrForObjectDetection(t.RTDetrConfig(num_labels=80))
+
+
+def _depth() -> Any:  # the small one
+    eye = t.Dinov2Config(
+        image_size=518, patch_size=14, hidden_size=384, num_hidden_layers=12, num_attention_heads=6,
+        out_indices=[3, 6, 9, 12], reshape_hidden_states=False,
+    )  # fmt: skip
+    return t.DepthAnythingForDepthEstimation(
+        t.DepthAnythingConfig(
+            backbone_config=eye, reassemble_hidden_size=384, neck_hidden_sizes=[48, 96, 192, 384],
+            fusion_hidden_size=64,
+        )
+    )  # fmt: skip
+
+
 def svd() -> float:
     return weight(_eye) + weight(d.UNetSpatioTemporalConditionModel) + weight(_video_vae)
 
@@ -163,6 +190,16 @@ WEIGHTS: dict[str, Callable[[], float]] = {
     "animatediff-sparse": lambda: (
         stable_diffusion() + weight(d.MotionAdapter) + weight(d.SparseControlNetModel)
     ),
+    "animatediff-pose": lambda: (
+        stable_diffusion()
+        + weight(d.MotionAdapter)
+        + weight(_control)
+        + weight(_pose, 4)
+        + weight(_person, 4)
+    ),
+    "animatediff-depth": lambda: (
+        stable_diffusion() + weight(d.MotionAdapter) + weight(_control) + weight(_depth, 4)
+    ),
     "svd": svd,
     "svd-xt": svd,
     "t2i-svd": svd,  # its first model has left when the second comes
@@ -197,6 +234,7 @@ def test_the_published_sizes() -> None:
     for build, wanted in (
         (_unet, 0.86), (d.MotionAdapter, 0.45), (d.UNetSpatioTemporalConditionModel, 1.52), (_ltx, 13.0),
         (_t5, 4.76), (_umt5, 5.68), (_wan_small, 1.42), (_wan_middle, 5.0), (d.WanTransformer3DModel, 14.3),
-        (_wan_pictures, 16.4), (_llama, 7.5),
+        (_wan_pictures, 16.4), (_llama, 7.5), (_control, 0.361), (_pose, 0.086), (_person, 0.043),
+        (_depth, 0.0248),
     ):  # fmt: skip
         assert weight(build) / billions == pytest.approx(wanted, rel=0.03), build

@@ -6,11 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tiny
+import tiny_control
 import tiny_video
 
+from gen import encode
 from tests.running import picture, running, texts, until_clips
+from tests.speaking import pressed, refusal
+
+BASIC = ("testcard", "camera", "flow")
 
 DEFAULTS = '[default]\ntext = "animatediff"\nimage = "svd"\ninterp = "framepack"\n\n[engine]\nidle = 0\n'
 
@@ -74,3 +80,63 @@ async def test_every_family_in_the_channel(tmp_path: Path, monkeypatch: pytest.M
         assert all(
             f"{name}" in shown for name in ("animatediff", "t2i-svd", "wan", "ltx", "svd", "framepack")
         ), shown
+
+
+def filming(store: Path) -> str:
+    """The settings of a bot whose /animate follows videos."""
+    tiny.motion().save_pretrained(store / "motion")
+    parts = {
+        "base": tiny.stable_diffusion(store / "base"), "motion": store / "motion",
+        "control": tiny_control.control(store / "control"), "depth": tiny_control.depth(store / "depth"),
+        "person": tiny_control.person(store / "person"), "pose": tiny_control.pose(store / "pose"),
+    }  # fmt: skip
+    led = "seconds = { default = 1, least = 0.5, most = 2 }\nfps = { default = 8, least = 8, most = 12 }\n"
+    return "[engine]\nidle = 0\n" + "".join(
+        table(
+            f"animatediff-{condition}", "video", "animatediff",
+            {name: parts[name] for name in ("base", "motion", "control", *wanted)},
+            f'options.condition = "{condition}"\n{led}',
+        )
+        for condition, wanted in (("depth", ["depth"]), ("pose", ["person", "pose"]))
+    )  # fmt: skip
+
+
+def reel(folder: Path) -> bytes:
+    """A second of a video in which something moves."""
+    clip = np.zeros((12, 48, 48, 3), np.uint8)
+    for index, frame in enumerate(clip):
+        frame[10:38, 2 * index : 2 * index + 20] = (250, 200, 40)
+    encode.write(clip, 12, folder / "reel.mp4", limit=2**20, about={})
+    return (folder / "reel.mp4").read_bytes()
+
+
+async def test_a_clip_that_follows_a_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    settings = tmp_path / "config.toml"
+    shipped = (Path(__file__).parents[3] / "config.toml").read_text("utf-8")
+    basic = [f"[recipe.{name}]" + shipped.split(f"[recipe.{name}]")[1].split("\n[")[0] for name in BASIC]
+    settings.write_text("\n".join([filming(tmp_path / "weights"), *basic]), "utf-8")
+    video = ("dance.mp4", reel(tmp_path))
+    async with running(tmp_path, settings) as (place, bot):
+        ada, channel = place.person("Ada"), place.channel("clips")
+        deed = await ada.slash(channel, "animate", {"prompt": "red star", "video": ("a.mp4", b"%PDF-1.7")})
+        assert "a.mp4 is not a video I can read; MP4, MOV and WebM work." in await refusal(
+            place, deed, late=True
+        )
+        both = {"prompt": "red star", "video": video, "image": ("photo.png", picture())}
+        assert "not both" in await refusal(place, await ada.slash(channel, "animate", both))
+        picked = {"prompt": "red star", "video": ("photo.png", picture())}
+        assert "is no video (image/png)" in await refusal(place, await ada.slash(channel, "animate", picked))
+        await ada.slash(channel, "animate", {"prompt": "red star", "video": video})
+        (first,) = await until_clips(place, channel, 1, 200)
+        kept = list((bot.data / "pictures").iterdir())
+        assert [file.suffix for file in kept] == [".mp4"]
+        await pressed(ada, first, "reroll")
+        await until_clips(place, channel, 2, 120)
+        deed = await (await pressed(ada, first, "remix")).settled()
+        assert deed.modal
+        await ada.submit(deed.modal, {"words": "blue star -model animatediff-pose"})
+        await until_clips(place, channel, 3, 120)
+        assert list((bot.data / "pictures").iterdir()) == kept  # the same video all the time
+        await place.until(lambda: "animatediff-pose" in " ".join(texts(place, channel)))
+        assert "animatediff-depth" in " ".join(texts(place, channel))
