@@ -37,6 +37,7 @@ from gen.errors import EngineError
 from gen.models import control, weights
 from gen.models import pipe as pipes
 from gen.models.device import Place, look
+from gen.models.switches import Switches
 
 if TYPE_CHECKING:
     from gen.job import Request
@@ -66,6 +67,9 @@ class Model:
             self.pipe.vae.to(memory_format=torch.channels_last)
             self.pipe.unet.to(memory_format=torch.channels_last)
         self.place = Place(self.pipe, device, memory=recipe.memory, notes=cache, name=recipe.name)
+        self.switches = Switches(
+            self.pipe, recipe.options, name=recipe.name, rung=self.place.rung, cache=cache
+        )
         self.prompts = pipes.Prompts(lambda text: self.pipe.encode_prompt(text, self.device, 1, False)[0])
         self.guide: control.Guide | None = None
         if "control" in recipe.weights:
@@ -76,7 +80,7 @@ class Model:
     def frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError."""
         self._aim(request)
-        return self.place.run(lambda: self._frames(request, pictures, step))
+        return self.switches.run(lambda: self.place.run(lambda: self._frames(request, pictures, step)))
 
     def _frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         scale = int(self.recipe.options.get("upscale", 1))

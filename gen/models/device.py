@@ -152,6 +152,9 @@ def put(pipe: Any, rung: str, device: str) -> None:
         pipe.to(device)
         return
     pipe.remove_all_hooks()
+    for part in pipe.components.values():
+        if isinstance(part, nn.Module):
+            loosen(part)
     pipe.to("cpu")
     if rung == "parts":
         pipe.enable_model_cpu_offload(device=target)
@@ -163,6 +166,14 @@ def put(pipe: Any, rung: str, device: str) -> None:
         onload_device=target, offload_device=torch.device("cpu"), offload_type="leaf_level",
         use_stream=target.type == "cuda",
     )  # fmt: skip
+
+
+def loosen(part: nn.Module) -> int:
+    """Takes compiled code away, since weights that come and go cut it to pieces; from how many modules."""
+    modules = [module for module in part.modules() if module._compiled_call_impl is not None]
+    for module in modules:
+        module._compiled_call_impl = None
+    return len(modules)
 
 
 def shrink(pipe: Any) -> int:

@@ -16,6 +16,7 @@ from diffusers import HunyuanVideoFramepackPipeline, HunyuanVideoFramepackTransf
 from gen.models import pipe as pipes
 from gen.models import weights
 from gen.models.device import Place, look
+from gen.models.switches import Switches
 
 if TYPE_CHECKING:
     from gen.job import Request
@@ -34,11 +35,14 @@ class Model:
         self.pipe = self._pipe(device, cache)
         self.pipe.vae.enable_tiling()
         self.place = Place(self.pipe, device, memory=recipe.memory, notes=cache, name=recipe.name)
+        self.switches = Switches(
+            self.pipe, recipe.options, name=recipe.name, rung=self.place.rung, cache=cache
+        )
         self.prompts = pipes.Prompts(lambda text: self.pipe.encode_prompt(text, device=self.place.device))
 
     def frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError."""
-        return self.place.run(lambda: self._frames(request, pictures, step))
+        return self.switches.run(lambda: self.place.run(lambda: self._frames(request, pictures, step)))
 
     def _frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         sections = max(1, (request.frames - 1) // (SQUEEZED * self.window))

@@ -17,6 +17,7 @@ from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 from gen.models import pipe as pipes
 from gen.models import weights
 from gen.models.device import Place, look
+from gen.models.switches import Switches
 
 if TYPE_CHECKING:
     from gen.job import Request
@@ -37,11 +38,14 @@ class Model:
         pipes.schedule(self.pipe, recipe.options)
         self.pipe.vae.enable_tiling()
         self.place = Place(self.pipe, device, memory=recipe.memory, notes=cache, name=recipe.name)
+        self.switches = Switches(
+            self.pipe, recipe.options, name=recipe.name, rung=self.place.rung, cache=cache
+        )
         self.prompts = pipes.Prompts(self._encode)
 
     def frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError."""
-        return self.place.run(lambda: self._frames(request, pictures, step))
+        return self.switches.run(lambda: self.place.run(lambda: self._frames(request, pictures, step)))
 
     def _frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         options = self.recipe.options

@@ -16,6 +16,7 @@ from torch import Tensor
 from gen.models import pipe as pipes
 from gen.models import weights
 from gen.models.device import Place, look
+from gen.models.switches import Switches
 
 if TYPE_CHECKING:
     from gen.job import Request
@@ -33,10 +34,13 @@ class Model:
         base = weights.find(recipe.weights["base"], cache)
         self.pipe = pipes.assemble(StableVideoDiffusionPipeline, base, dtype=look(device).half)
         self.place = Place(self.pipe, device, memory=recipe.memory, notes=cache, name=recipe.name)
+        self.switches = Switches(
+            self.pipe, recipe.options, name=recipe.name, rung=self.place.rung, cache=cache
+        )
 
     def frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError."""
-        return self.place.run(lambda: self._frames(request, pictures[0], step))
+        return self.switches.run(lambda: self.place.run(lambda: self._frames(request, pictures[0], step)))
 
     def _frames(self, request: Request, picture: Pixels, step: OnStep) -> Pixels:
         chunk = int(self.recipe.options.get("chunk", 4))
