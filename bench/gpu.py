@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from bench.checkpoints import BUILDS
+from gen.errors import EngineError
 from gen.host import Host
 from gen.job import Picture, Request, Task
 from gen.models import device as devices
@@ -73,10 +74,11 @@ class Case:
         small = {"width": 64, "height": 64, "frames": 5, "steps": min(2, request.steps)}
         return replace(request, **small) if self.tiny else request  # type: ignore[arg-type]  # all are ints
 
-    def model(self) -> Any:
-        """The family's model, loaded by its own loader."""
+    def model(self, **options: Any) -> Any:
+        """The family's model, loaded by its own loader; `options` are added to its recipe's."""
         module = import_module(f"gen.models.{self.recipe.family}")
-        return module.Model(self.recipe, device=self.device, cache=self.cache)
+        recipe = replace(self.recipe, options={**self.recipe.options, **options})
+        return module.Model(recipe, device=self.device, cache=self.cache)
 
     def plain(self) -> Callable[[], Any]:
         """The call that a user of diffusers would write, with the same scheduler, size and steps."""
@@ -107,18 +109,53 @@ def rows(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
     empty(case.device)
     yield from own_rows(case, case.model())
     empty(case.device)
+    for name, options in levers(case):
+        try:
+            yield from switched(case, name, options)
+        except EngineError as error:  # refused: it would change nothing, or is not to be had here
+            print(f"{case.recipe.name:<22} {name}: {error}")
+        empty(case.device)
+
+
+def levers(case: Case) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Options that are tried one by one beside none. Without a GPU, what proves the script at no cost."""
+    if case.tiny:
+        yield from (("compile", {"compile": "eager"}), ("attention", {"attention": "_native_math"}))
+        return
+    yield "compile", {"compile": True}
+    for backend in ("_native_cudnn", "_native_flash", "flash", "_flash_3", "sage"):
+        yield f"attention {backend}", {"attention": backend}
+
+
+def switched(case: Case, name: str, options: dict[str, Any]) -> Iterator[tuple[str, dict[str, float]]]:
+    """Ours with a switch on: on how many blocks, what the first clip takes, and what the next ones do."""
+    model = case.model(**options)
+    blocks = model.switches.compiled or model.switches.attention
+    again, began = rerolls(case.request), time.perf_counter()
+    model.frames(next(again), case.pictures, silent)
+    first = time.perf_counter() - began
+    figures = timed(case, lambda: model.frames(next(again), case.pictures, silent))
+    yield f"ours, {name}", {**figures, "first": first, "blocks": float(blocks)}
 
 
 def own_rows(case: Case, model: Any) -> Iterator[tuple[str, dict[str, float]]]:
     """Those of our own."""
     again = rerolls(case.request)
-    yield f"ours ({model.place.rung})", timed(case, lambda: model.frames(next(again), case.pictures, silent))
+    rung = model.place.rung
+    yield f"ours ({rung})", timed(case, lambda: model.frames(next(again), case.pictures, silent))
+    if case.recipe.prompted:  # no embedding is kept from before
+        yield "other words", timed(case, lambda: model.frames(worded(next(again)), case.pictures, silent))
     yield "cancel", {"seconds": cancelled(case, model)}
     if case.device != "cpu":
         yield "memory runs out", starved(case, model)
         for rung in devices.RUNGS[1:]:
             devices.put(model.pipe, rung, case.device)
             yield f"ours ({rung})", timed(case, lambda: model.frames(case.request, case.pictures, silent))
+
+
+def worded(request: Request) -> Request:
+    """The request in words that were not said before: they are encoded anew."""
+    return replace(request, prompt=f"{request.prompt} {request.seed}")
 
 
 def rerolls(request: Request) -> Iterator[Request]:

@@ -1,8 +1,8 @@
 """What makes a loaded model faster where its recipe says so; a switch that would change nothing is refused.
 
-Options of a recipe: `compile` (true, or the name of one of torch's compilers), the denoiser's repeated blocks
-compiled by themselves, once for each size; `attention`, the name of one of diffusers' attention backends. All
-are counted once they are turned: the libraries pass over what they do not know, with a line in the log at most.
+Options of a recipe: `compile` (true, or the name of one of torch's compilers), by which the denoiser's
+repeated blocks are compiled, once for each size; `attention`, one of diffusers' attention backends. Both are
+counted once they are turned: the libraries pass over what they do not know, with a line in the log at most.
 """
 
 from __future__ import annotations
