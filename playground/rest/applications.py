@@ -32,7 +32,7 @@ async def about(api: Api, call: Call) -> Answer:
         "approximate_user_authorization_count": 0,
         "explicit_content_filter": 0,
         "team": None,
-        "integration_types_config": {"0": {}},
+        "integration_types_config": {"0": {}, "1": {}},
         "eligible_oauth2_scopes": [],
     }
 

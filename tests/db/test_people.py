@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from db.ledger import Ledger
-from gen.job import State
+from gen.job import Answer, State
 from gen.ports import Subject
 from tests.db.ledger_jobs import CLIP, job, way
 
@@ -132,3 +133,13 @@ async def test_forgetting_leaves_counts_alone(ledger: Ledger):
     assert (await ledger.people.export(ME))["since"] is None  # not even their row
     assert (await ledger.people.forget(ME)).jobs == 0
     await ledger.add(job(5, user=ME))  # and they may come again
+
+
+async def test_a_key_to_an_answer_is_kept_for_the_bot_and_given_to_nobody(ledger: Ledger):
+    one = job(1, user=ME)
+    answer = Answer(token="secret", message=2**62, until=1_900.0)
+    await ledger.add(replace(one, asker=replace(one.asker, answer=answer)))
+    found = await ledger.find(one.id)
+    assert found is not None and found.asker.answer == answer
+    assert "secret" not in repr(found)
+    assert "secret" not in json.dumps(await ledger.people.export(ME))
