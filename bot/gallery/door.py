@@ -8,6 +8,7 @@ import json
 import logging
 import secrets
 from base64 import urlsafe_b64encode
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ STAYS = 7 * 86_400
 ENTERS = 600
 #: Seconds that Discord may take for each answer.
 PATIENCE = 10.0
+#: Codes that are shown to Discord in a minute: too many that are none would shut it to the whole bot.
+CODES, MINUTE = 60, 60.0
 BACK = "/sign-in/back"
 #: All that is asked of Discord: who it is.
 SCOPE = "identify"
@@ -67,6 +70,7 @@ class Door:
         self.base = base
         self.client_id = client_id
         self._secret = secret
+        self._shown: deque[float] = deque(maxlen=CODES)  # when codes were shown, the latest last
         self.safe = base.startswith("https:")
         # The browser itself holds such a name to be of this host alone, and only sent when safe.
         self.pass_, self.errand = (f"{'__Host-' if self.safe else ''}zoetrope-{one}" for one in ("in", "way"))
@@ -108,6 +112,10 @@ class Door:
         code = request.query.get("code")
         if not code:
             raise Shut(f"Discord said {request.query.get('error', 'nothing')[:40]!r}")
+        now = self.seals.now()
+        if len(self._shown) == CODES and now - self._shown[0] < MINUTE:
+            raise Silent(f"{CODES} signed in within a minute, or tried to")
+        self._shown.append(now)
         try:
             visitor = await self._ask(code, self._verifier(nonce))
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:

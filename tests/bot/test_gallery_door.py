@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bot.gallery.door import ENTERS, STAYS, Door
+from bot.gallery.door import CODES, ENTERS, STAYS, Door
 from bot.gallery.opening import Opening
 from bot.gallery.seals import Seals, key
 from bot.settings import load
@@ -126,6 +126,22 @@ async def test_what_discord_does_wrong_is_said(room: Room, method: str, path: st
     status, _, said = await visit.get(back)
     assert status == 502 and b"Discord does not answer" in said
     assert (await visit.get("/api/clips?list=mine"))[0] == 404
+
+
+async def test_nobody_shuts_discord_to_the_bot_by_made_up_codes(room: Room) -> None:
+    """Who asks too often by a thing that is no code is banned for all that the bot does."""
+    room.place.expect(400, "/oauth2/token")
+    mallory, ada = await room.visit(), await room.visit()
+    state = parse_qs(urlsplit(await mallory.begin()).query)["state"][0]
+    errand = {"Cookie": f"zoetrope-way={cookie(mallory, 'zoetrope-way')}"}
+    found = [
+        (await mallory.get(f"/sign-in/back?code=guess&state={state}", headers=errand))[0]
+        for _ in range(CODES + 5)
+    ]
+    assert found == [403] * CODES + [502] * 5
+    assert len(room.place.journal.requests("/oauth2/token")) == CODES
+    room.clock.now += 61
+    await ada.enter("Ada")
 
 
 # --- cookies

@@ -143,10 +143,14 @@ function keeping(clip) {
   button.setAttribute("aria-pressed", String(clip.kept));
   button.onclick = async () => {
     const body = JSON.stringify({ on: !clip.kept });
-    const answer = await ask(`/api/clips/${clip.id}/keep`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
-    clip.kept = answer.kept;
-    keeping(clip);
-    view.dataset.stale = ""; // the list behind it has another star
+    try {
+      const answer = await ask(`/api/clips/${clip.id}/keep`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+      clip.kept = answer.kept;
+      keeping(clip);
+      view.dataset.stale = ""; // the list behind it has another star
+    } catch (error) {
+      button.textContent = error.message; // it was deleted meanwhile, or the person is signed out
+    }
   };
 }
 
@@ -220,6 +224,7 @@ more.addEventListener("click", () => show({ ...look }));
 view.addEventListener("close", closed);
 view.addEventListener("click", (event) => { if (event.target === view) view.close(); });
 view.querySelector(".close").addEventListener("click", () => view.close());
+view.querySelector(".copy").hidden = !navigator.clipboard; // browsers give it to safe addresses only
 view.querySelector(".copy").addEventListener("click", async (event) => {
   await navigator.clipboard.writeText(view.querySelector(".again").textContent);
   event.target.textContent = words.copied;
