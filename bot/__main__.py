@@ -123,7 +123,8 @@ async def serve(settings: Settings) -> None:
         desk = Desk(client, session, settings, studio.force, office.tiers)
         reload = partial(reading.again, settings.path, os.environ, chooser)
         consent = Consent(settings.rules.text, studio.choices)
-        house = House(studio, board, desk, office, reload, consent, lambda: chooser.plan)
+        link = links.to if links else None
+        house = House(studio, board, desk, office, reload, consent, lambda: chooser.plan, link=link)
         register(client, client.tree, house)
 
         await client.tree.set_translator(Translator())

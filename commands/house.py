@@ -73,6 +73,8 @@ class House:
     reload: Reload
     consent: Consent
     plan: Callable[[], Plan]  # what commands take on this machine, and why
+    # From a job's id, where its clip is as it was made, and until when, in seconds since 1970.
+    link: Callable[[str], tuple[str, int]] | None = None
     echoes: Echoes = field(default_factory=Echoes)
     pictures: Pictures = field(default_factory=Pictures)
     door: Door = field(default_factory=Door)

@@ -11,7 +11,7 @@ from discord import app_commands
 from commands import buttons, replies
 from commands.errors import begin
 from commands.house import House
-from commands.making import NOBODY
+from commands.making import NOBODY, whole
 from commands.presses import hearing
 from commands.reactions import Event, tell
 from commands.tongue import tongue
@@ -55,7 +55,8 @@ async def send(house: House, client: discord.Client, job: Job, user: int, locale
     Raises NotAllowed when the person's direct messages are closed, EngineError when it does not fit.
     """
     path = await house.studio.file(job, MOST)
-    text, view = replies.letter(job, locale, link=path is None)
+    full = whole(house, job, path, locale)
+    text, view = replies.letter(job, locale, link=path is None, full=full)
     try:
         door = await client.create_dm(discord.Object(user))
         if path is None:

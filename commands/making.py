@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import discord
@@ -130,6 +131,15 @@ async def _knock(interaction: discord.Interaction[Any], asker: Asker) -> discord
         raise NotAllowed(
             "Your direct messages are closed to me; allow them for this server, or leave out “private”."
         ) from error
+
+
+def whole(house: House, job: Job, path: Path | None, locale: str) -> str:
+    """Where the job's clip is whole, if the file at `path` is a smaller one and there is a gallery."""
+    smaller = path is not None and job.clip is not None and path.name != job.clip.file
+    if not smaller or house.link is None or job.clip is None:
+        return ""
+    address, until = house.link(job.id)
+    return replies.whole(replies.spoken(job, locale), address, until, job.clip.size, alone=False)
 
 
 async def show(house: House, job: Job, send: Send) -> None:

@@ -12,7 +12,7 @@ from discord.app_commands import Choice
 from commands import buttons, replies
 from commands.errors import begin
 from commands.house import House
-from commands.making import NOBODY
+from commands.making import NOBODY, whole
 from commands.places import age_restricted, around
 from commands.presses import hearing
 from commands.reactions import shown
@@ -80,7 +80,8 @@ async def answer(
     if path is None:
         await _tell(house, interaction, job)
         return
-    text, view = replies.card(replies.spoken(job, interaction.locale.value))
+    locale = interaction.locale.value
+    text, view = replies.card(replies.spoken(job, locale), full=whole(house, job, path, locale))
     behind = hidden(force.spoiler.value, restricted=age_restricted(interaction.channel))
     name = replies.file_name(job)
     file = await asyncio.to_thread(discord.File, path, filename=name, spoiler=behind or job.spoiler)

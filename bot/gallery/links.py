@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from bot.gallery.seals import Seals
@@ -14,8 +14,7 @@ PURPOSE = "link"
 UNTIL = re.compile(r"[0-9]{1,12}")
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """One link."""
 
     address: str

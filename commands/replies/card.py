@@ -57,11 +57,13 @@ def deeds(job: Job, *, here: bool) -> View:
     return rows(first, (*letter, pieces.favourite_button(job), pieces.delete_button(job)))
 
 
-def letter(job: Job, locale: str, *, link: bool) -> tuple[str, View]:
+def letter(job: Job, locale: str, *, link: bool, full: str = "") -> tuple[str, View]:
     """The clip as it comes by direct message, to whoever asked for it; with a link where its file is gone."""
     told = pieces.spoken(job, locale)
     lines = [pieces.title(told), pieces.small(locale, *pieces.facts(told))]
     lines.append(pieces.small(locale, pieces.by(told), pieces.took(told), pieces.number(told)))
+    if full:
+        lines.insert(1, full)
     if link:
         gone = say(locale, "The file is no longer kept here; Discord may still have it")
         lines.append(" · ".join(part for part in (gone, pieces.link(job)) if part))

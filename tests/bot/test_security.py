@@ -26,6 +26,7 @@ from gen.job import Task
 from gen.layers import Effective, Policy, resolve
 from playground import places
 from tests.bot.conftest import Scene, Stage, configured
+from tests.bot.hanging import free_port
 from tests.running import ROOT, picture, running
 
 seen = pytest.mark.asyncio(loop_scope="module")
@@ -39,10 +40,13 @@ def _files(folder: Path) -> list[Path]:
 
 
 async def test_the_token_is_in_no_log_no_file_and_no_child(tmp_path: Path) -> None:
-    """At the loudest level, through a clip, a refusal, a cut connection and a revoked token."""
-    config = configured(tmp_path, {'level = "INFO"': 'level = "DEBUG"', 'text = "auto"': 'text = "quick"'})
+    """At the loudest level, through a clip, a refusal, a cut connection and a revoked token; so is the secret
+    of the gallery, and its key in no file but its own."""
+    changed = {'level = "INFO"': 'level = "DEBUG"', 'text = "auto"': 'text = "quick"'}
+    port = {"port = 0  # of the page": f"port = {free_port()}  # of the page"}
+    config = configured(tmp_path, {**changed, **port})
     async with running(tmp_path, config) as (place, bot):
-        token = place.token
+        token, secret = place.token, place.world.consents.secret
         person = place.person("Ada")
         scene = Scene(place, place.channel("clips"), person)
         await scene.ask("a quiet star")
@@ -57,13 +61,15 @@ async def test_the_token_is_in_no_log_no_file_and_no_child(tmp_path: Path) -> No
             assert token in _environ(bot.process.pid)  # there it must be
             children = _children(bot.process.pid)
             assert len(children) >= 2  # engine and darkroom
-            assert not any(token in _environ(child) for child in children)
+            assert secret in _environ(bot.process.pid)
+            assert not any(word in _environ(child) for child in children for word in (token, secret))
         place.expect(401)
         await place.socket.revoke()
         assert bot.process and await asyncio.wait_for(bot.process.wait(), 40) == 78
         assert "DEBUG" in bot.words
-        with_token = [path.name for path in _files(bot.data) if token.encode() in path.read_bytes()]
-        assert with_token == []
+        key = (bot.data / "gallery.key").read_bytes()
+        for word, there in ((token.encode(), []), (secret.encode(), []), (key, ["gallery.key"])):
+            assert [path.name for path in _files(bot.data) if word in path.read_bytes()] == there
 
 
 def _environ(pid: int) -> str:

@@ -74,6 +74,11 @@ async def test_the_message_has_a_smaller_clip_and_a_link_to_the_whole(
     kept = {path.stat().st_size for path in (bot.data / "clips").iterdir()}
     assert kept == {len(whole)}  # the smaller one was for the message alone
     assert (await fetched(link[1].replace("seal=", "seal=x")))[0] == 404
+    # Whoever sees the clip again has the link, too.
+    again = await (await ada.slash(channel, "show", {"clip": link[2]})).message()
+    found = LINK.search(again["content"])
+    assert found and again["attachments"][0]["size"] <= 20_000
+    assert (await fetched(found[1]))[1] == whole
     # Deleted by Discord's own menu: the bot hears of it, and the link is closed.
     await ada.delete(int(message["id"]))
     async with asyncio.timeout(40):
