@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -10,12 +12,13 @@ from typing import Self
 import aiohttp
 import discord
 
-from bot.gallery import seals
+from bot.gallery import missed, seals
 from bot.gallery.door import Door
 from bot.gallery.hall import Hall, everyones
 from bot.gallery.links import Links
 from bot.gallery.seals import Seals
 from bot.gallery.site import Site, served
+from bot.post import Post
 from bot.settings import Settings
 from db.ledger import Ledger
 from gen.errors import Misconfigured
@@ -47,10 +50,23 @@ class Opening:
         ours = Seals(seals.key(settings.data))
         return cls(settings, ours, Links(settings.gallery.base, ours, days=settings.gallery.days))
 
-    def opened(
+    @asynccontextmanager
+    async def opened(
         self, client: discord.Client, session: aiohttp.ClientSession, studio: Studio, ledger: Ledger
-    ) -> AbstractAsyncContextManager[None]:
-        """Answers people while the block runs. Raises Misconfigured."""
+    ) -> AsyncIterator[None]:
+        """Answers people while the block runs, and looks for what was missed. Raises Misconfigured."""
+        site = self._site(client, session, studio, ledger)
+        async with served(site, self.settings.gallery.host, self.settings.gallery.port):
+            looking = asyncio.create_task(missed.look(Post(client), ledger), name="gallery")
+            try:
+                yield
+            finally:
+                looking.cancel()
+                await asyncio.wait([looking])
+
+    def _site(
+        self, client: discord.Client, session: aiohttp.ClientSession, studio: Studio, ledger: Ledger
+    ) -> Site:
         settings = self.settings
         base, asked = settings.gallery.base, settings.gallery.client
         door = Door(
@@ -69,4 +85,4 @@ class Opening:
             is_open=partial(everyones, client),
             thumbnail=studio.thumbnail,
         )
-        return served(Site(base, door, hall, self.links), settings.gallery.host, settings.gallery.port)
+        return Site(base, door, hall, self.links)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from playground.person import Person
 from playground.server import Playground
 from tests.bot.conftest import CHANGED, _rolls, configured
 from tests.bot.hanging import free_port
-from tests.running import Bot, running
+from tests.running import Bot, running, until_clips
 
 pytest_runtest_makereport = fixtures.pytest_runtest_makereport
 
@@ -112,3 +113,31 @@ async def test_a_clip_that_never_fits_comes_as_a_link_once_whatever_dies(
     await place.until(lambda: len(place.world.last(channel, ada.id, 100)) == 1, 40)  # the ticket has gone
     [there] = place.world.last(channel, ada.id, 100)
     assert there["id"] == message["id"]
+
+
+async def test_what_was_deleted_while_nobody_listened_leaves_everyones_list(
+    scene: tuple[Playground, Bot],
+) -> None:
+    place, bot = scene
+    ada, channel = place.person("Ada"), place.channel("clips")
+    port = place.world.consents.redirects[0].split("/")[2]
+
+    async def shown_to_everyone() -> int:
+        status, body = await fetched(f"http://{port}/api/clips?list=public")
+        assert status == 200
+        return len(json.loads(body)["clips"])
+
+    for prompt in ("a red star", "a blue star"):
+        await ada.slash(channel, "animate", {"prompt": prompt})
+    told = await until_clips(place, channel, 2)
+    await (await ada.slash(channel, "prefer", {"public": True})).message()
+    async with asyncio.timeout(40):
+        while await shown_to_everyone() != 2:  # noqa: ASYNC110 -- the ledger hears a moment after the channel
+            await asyncio.sleep(0.05)
+    assert await bot.stop() == 0
+    await ada.delete(int(told[0]["id"]))
+    place.expect(10008)
+    await bot.start()
+    async with asyncio.timeout(40):
+        while await shown_to_everyone() != 1:  # noqa: ASYNC110 -- nothing tells when it has looked
+            await asyncio.sleep(0.05)
