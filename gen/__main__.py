@@ -25,7 +25,7 @@ from gen.machine import AUTO, Device, Table, has_card, room
 from gen.machine import plan as plan_
 from gen.ports import Step
 from gen.prompt import SEEDS, parse
-from gen.recipe import PICTURES, Recipe, load, pick
+from gen.recipe import PICTURES, Recipe, load, pick, pinned, sources
 from gen.shelf import thumbnail
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,12 +98,15 @@ def listing(recipes: Mapping[str, Recipe]) -> str:
         Task.INTERP: "two pictures",
         Task.VIDEO: "a video",
     }
-    rows = [("name", "takes", "family", "device memory", "licence", "")]
+    rows = [("name", "takes", "family", "device memory", "to fetch", "licence", "", "weights")]
     for recipe in recipes.values():
         memory = f"{recipe.memory:g} GiB" if recipe.memory else "any processor"
         words = takes[recipe.task] + (" and a prompt" if recipe.prompted and PICTURES[recipe.task] else "")
         off = "" if recipe.on else " (off)"
-        rows.append((recipe.name + off, words, recipe.family, memory, recipe.licence, recipe.about))
+        weights = ", ".join(dict.fromkeys(map(pinned, sources(recipe.weights)))) or "none"
+        fetch = f"{recipe.download:g} GiB" if recipe.download else ""
+        needs = (recipe.family, memory, fetch, recipe.licence)
+        rows.append((recipe.name + off, words, *needs, recipe.about, weights))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
@@ -117,10 +120,19 @@ async def _fetch(shelf: Shelf, name: str, data: Path, environ: Mapping[str, str]
     """Brings a recipe's weights into the cache; what came of it. Raises BadRequest, EngineError."""
     if name not in shelf.recipes:
         raise BadRequest("There is no recipe {name}; see --recipes.", name=name)
-    bar = Bar(sys.stderr)
+    bar, said = Bar(sys.stderr), False
+
+    def show(step: Step) -> None:
+        nonlocal said
+        if not said:  # before the first byte
+            wants = f"{name} wants {step.total / 1024:.1f} GiB; {room(data):.0f} GiB of disk are free"
+            print(wants, file=sys.stderr, flush=True)
+            said = True
+        bar.show(step)
+
     async with shelf.host(data, environ) as host:
         try:
-            size = await host.fetch(name, bar.show)
+            size = await host.fetch(name, show)
         finally:
             bar.clear()
     return f"{name}: {size / 2**20:.1f} MiB were fetched" if size else f"{name}: all weights are here"

@@ -158,7 +158,7 @@ def _is_here(repo: str, cache: Path) -> bool:
     if (ROOT / repo).exists():
         return True
     folder = cache / f"models--{repo.replace('/', '--')}"
-    return any(folder.glob("snapshots/*/*")) and not any(folder.glob("blobs/*.incomplete"))
+    return any(folder.glob("snapshots/*/*")) and not any(folder.glob("blobs/*.partial"))
 
 
 def _choice(

@@ -219,6 +219,12 @@ def sources(weights: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
                 yield from sources(each)
 
 
+def pinned(source: Mapping[str, Any]) -> str:
+    """A source in words: its repository, file and revision."""
+    where = "/".join(filter(None, (source["repo"], source.get("file"))))
+    return f"{where}@{source['revision']}" if source.get("revision") else where
+
+
 def heavy(recipes: Mapping[str, Recipe]) -> frozenset[str]:
     """Those whose model takes its time to load."""
     return frozenset(recipe.name for recipe in recipes.values() if recipe.memory)
@@ -315,6 +321,29 @@ def _range(value: Any, least: float | None) -> Range:
     return span
 
 
+def _weights(value: Any, _: float | None) -> dict[str, Any]:
+    for each in value.values():
+        for one in each if isinstance(each, list) else [each]:
+            if isinstance(one, dict) and "repo" not in one:
+                _weights(one, None)
+            elif not isinstance(one, str):
+                _source(one)
+    return dict(value)
+
+
+def _source(value: Mapping[str, Any]) -> None:
+    """One weight's table: a key that is misspelt would leave it without what it was to have."""
+    if not all(isinstance(each, _SOURCE[key]) for key, each in value.items()):
+        raise ValueError(value)
+    if value.get("file") and not value["file"].endswith(".safetensors"):
+        raise ValueError(value)
+
+
+_SOURCE: Mapping[str, Any] = {
+    "repo": str, "revision": str, "file": str, "allow": list, "scale": int | float
+}  # fmt: skip
+
+
 def _sizes(value: Any, _: float | None) -> dict[str, tuple[int, int]]:
     return {aspect: _pixels(aspect, size) for aspect, size in value.items()}
 
@@ -327,6 +356,10 @@ def _pixels(aspect: str, size: Sequence[Any]) -> tuple[int, int]:
 
 #: By a recipe's key or its annotation: how its value is read, and what is wanted in words.
 _KINDS: Mapping[str, tuple[Callable[[Any, float | None], Any], str]] = {
+    "weights": (
+        _weights,
+        "a repository or folder for each part, or its table of repo, revision, file (.safetensors), allow",
+    ),
     "multiple": (_even, "an even number"),
     "Task": (lambda value, _: Task(value), "one of " + ", ".join(Task)),
     "str": (_just(str), "text"),

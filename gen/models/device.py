@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import diffusers
 import torch
 from diffusers import ModelMixin
 from torch import nn
@@ -28,6 +29,8 @@ RUNGS = ("whole", "parts", "layers", "small")
 ROOM = 0.92
 #: GiB that one part's layers hold on the device when they come and go.
 LAYERS = 1.5
+#: So much more must be free than when memory ran out for a higher rung to be tried again.
+AMPLE = 1.1
 SHORT = "This clip needs more memory than the device has; ask for fewer seconds or a smaller size."
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -100,10 +103,10 @@ class Place:
         self.device = device
         self.machine = look(device)
         self._notes = notes / "rungs.json"
-        self._key = f"{self.machine.name}/{name}"
+        versions = f"torch {torch.__version__}, diffusers {diffusers.__version__}"
+        self._key = f"{self.machine.name}: {name} ({versions})"
         first = choose(self.machine, weigh(pipe), memory)
-        known = _read(self._notes).get(self._key)
-        self.rung = max(first, known, key=RUNGS.index) if known in RUNGS else first
+        self.rung = max(first, self._known(), key=RUNGS.index)
         put(pipe, self.rung, device)
         log.info("%s: %s on %s, %.1f GiB free", name, self.rung, self.machine.name, self.machine.free)
 
@@ -130,6 +133,13 @@ class Place:
         if self.rung == "whole" and self.machine.kind != "cpu":
             self.pipe.to(self.device)
 
+    def _known(self) -> str:
+        """The rung that memory was enough for before, on this card, with this much free."""
+        note = _read(self._notes).get(self._key)
+        if not isinstance(note, dict) or note.get("rung") not in RUNGS:
+            return RUNGS[0]
+        return str(note["rung"]) if self.machine.free <= note.get("free", 0.0) * AMPLE else RUNGS[0]
+
     def _step_down(self) -> bool:
         """Takes the next rung, if this device has one, and remembers it."""
         place = RUNGS.index(self.rung) + 1
@@ -140,8 +150,11 @@ class Place:
         empty(self.machine.kind)
         self.rung = RUNGS[place]
         put(self.pipe, self.rung, self.device)
+        note = {"rung": self.rung, "free": round(self.machine.free, 1)}
         self._notes.parent.mkdir(parents=True, exist_ok=True)
-        self._notes.write_text(json.dumps({**_read(self._notes), self._key: self.rung}, indent=1), "utf-8")
+        fresh = self._notes.with_suffix(".new")
+        fresh.write_text(json.dumps({**_read(self._notes), self._key: note}, indent=1), "utf-8")
+        fresh.replace(self._notes)  # whoever is killed meanwhile leaves the old one
         return True
 
 
@@ -200,9 +213,9 @@ def empty(kind: str) -> None:
         torch.mps.empty_cache()
 
 
-def _read(file: Path) -> dict[str, str]:
+def _read(file: Path) -> dict[str, Any]:
     try:
-        found: dict[str, str] = json.loads(file.read_text("utf-8"))
+        found = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return found
+    return found if isinstance(found, dict) else {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gen.errors import EngineError
+from gen.models.download import take
 from gen.recipe import sources
 
 #: Folders named in recipes are relative to the project's root.
@@ -66,21 +67,20 @@ class Piece:
 
 def wanted(named: Mapping[str, Any], cache: Path) -> list[Piece]:
     """What is yet to be fetched of a recipe's weights. Raises EngineError; offline, what is here must do."""
-    pieces: dict[tuple[str, str], Piece] = {}
+    pieces: dict[tuple[str, str, str | None], Piece] = {}
     for table in sources(named):
         if not (ROOT / table["repo"]).exists():
-            pieces |= {(piece.repo, piece.file): piece for piece in _listed(table, cache)}
+            found = _listed(table, cache)
+            pieces |= {(piece.repo, piece.file, piece.revision): piece for piece in found}
     return list(pieces.values())
 
 
 def fetch(pieces: Sequence[Piece], cache: Path, heard: Callable[[int, int], None]) -> None:
-    """Brings the files into the cache; what was broken off is taken up again.
+    """Brings the files into the cache, each checked by its digest; what was broken off is taken up again.
 
     `heard` is told the bytes that are there and those there will be, now and then and after each file, and
     may raise to stop. Raises EngineError, before the first byte when the disk has no room for the last.
     """
-    import huggingface_hub as hub
-
     total, done = sum(piece.size for piece in pieces), 0
     cache.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(cache).free
@@ -91,10 +91,9 @@ def fetch(pieces: Sequence[Piece], cache: Path, heard: Callable[[int, int], None
         )  # fmt: skip
     for piece in pieces:
         bar = _bar(partial(_heard_of, heard, done, total), total // 200)
+        going = partial(heard, done + piece.size, total)
         with _named(piece.repo, piece.file):
-            hub.hf_hub_download(
-                piece.repo, piece.file, revision=piece.revision, cache_dir=cache, tqdm_class=bar
-            )
+            take(piece.repo, piece.file, piece.revision, cache, bar, going)
         done += piece.size
         heard(done, total)
 
@@ -181,7 +180,8 @@ def _named(repo: str, file: str | None) -> Iterator[None]:
         said = error.__cause__ if isinstance(error, errors.DryRunError) else error
         if isinstance(said, errors.GatedRepoError):
             fault = EngineError(
-                "{repo} wants its licence accepted: do so on its page at huggingface.co, then set HF_TOKEN.",
+                "{repo} wants its licence accepted: "
+                "do so at https://huggingface.co/{repo}, then set HF_TOKEN.",
                 repo=repo,
             )
         elif isinstance(said, errors.RepositoryNotFoundError):

@@ -87,7 +87,7 @@ def test_nothing_large_is_fetched_unasked_and_what_is_here_is_used(tmp_path: Pat
     assert made.choices[Task.TEXT].judged[1].fetch == 0.0
     blobs = next(cache.glob("models--*")) / "blobs"
     blobs.mkdir()
-    (blobs / "0123.incomplete").write_bytes(b"half")  # broken off: it is not all here
+    (blobs / "0123.partial").write_bytes(b"half")  # broken off: it is not all here
     assert verdicts(planned(card(78.0), cache=cache))["wan-5b"] is Verdict.FETCH
 
 

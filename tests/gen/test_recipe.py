@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gen.errors import BadRequest, Misconfigured
 from gen.job import Picture, Request, Task, Video
 from gen.prompt import ASPECTS, SEEDS, Ask, parse
-from gen.recipe import PICTURES, Recipe, first, load, pick, shipped
+from gen.recipe import PICTURES, Recipe, first, load, pick, pinned, shipped, sources
 
 CONFIG = Path(__file__).parents[2] / "config.toml"
 RECIPES = shipped(CONFIG)
@@ -310,3 +310,28 @@ def test_a_model_that_wants_little_guidance_can_be_told_so() -> None:
     assert lcm.request(own, [], 1).guidance == 2
     with pytest.raises(BadRequest, match="takes -guidance from 1 to 3, not 12"):
         lcm.request(pika, [], 1)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"base": {"repo": "a/b", "revison": "0123"}},
+        {"base": {"repo": "a/b", "revision": 3}},
+        {"base": {"repo": "a/b", "file": "weights.ckpt"}},
+        {"lora": {"zoom in": {"repo": "a/b", "fle": "x.safetensors"}}},
+        {"always": [{"repo": "a/b", "scale": "much"}]},
+        {"base": 3},
+    ],
+)
+def test_a_weight_that_is_misspelt_is_named(weights: dict[str, object]) -> None:
+    with pytest.raises(Misconfigured, match=r"recipe\.x\.weights is .*it must be a repository or folder"):
+        load({"x": {**LEAST, "weights": weights}})
+
+
+def test_weights_are_listed_with_their_revisions() -> None:
+    weights = {
+        "base": {"repo": "a/b", "revision": "0123"}, "lora": {"zoom in": "c/d"},
+        "always": [{"repo": "e/f", "file": "g.safetensors", "scale": 1}],
+    }  # fmt: skip
+    recipe = load({"x": {**LEAST, "weights": weights}})["x"]
+    assert [pinned(source) for source in sources(recipe.weights)] == ["a/b@0123", "c/d", "e/f/g.safetensors"]

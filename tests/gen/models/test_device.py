@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +115,16 @@ def test_out_of_memory_steps_down_and_is_remembered(made: Any, tmp_path: Path) -
     assert place.run(work).shape == (16, 16, 3)
     assert tries == ["whole", "parts", "layers"]
     assert place.run(lambda: place.rung) == "layers"
-    assert (tmp_path / "cache" / "rungs.json").read_text() == '{\n "the processor/tiny": "layers"\n}'
+    notes = tmp_path / "cache" / "rungs.json"
+    (key,) = kept = json.loads(notes.read_text())
+    versions = f"torch {torch.__version__}, diffusers {diffusers.__version__}"
+    assert (key, kept[key]) == (f"the processor: tiny ({versions})", {"rung": "layers", "free": 1})
     assert Place(made, "cpu", memory=0.0, notes=tmp_path / "cache", name="tiny").rung == "layers"
+    notes.write_text(json.dumps({key: {"rung": "layers", "free": -1}}))  # now more is free than it was then
+    assert Place(made, "cpu", memory=0.0, notes=tmp_path / "cache", name="tiny").rung == "whole"
+    for strange in ("[]", "{", json.dumps({key: "layers"}), json.dumps({key: {"rung": "roof"}})):
+        notes.write_text(strange)
+        assert Place(made, "cpu", memory=0.0, notes=tmp_path / "cache", name="tiny").rung == "whole"
     assert Place(made, "cpu", memory=0.0, notes=tmp_path, name="tiny").rung == "whole"
 
 

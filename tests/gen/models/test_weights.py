@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -27,6 +28,9 @@ from gen.recipe import Recipe
 from tests.gen.conftest import asked
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
+OLD = "89abcdef0123456789abcdef0123456789abcdef"
+TOKEN = "hf_good"
+LARGE = save({"a": torch.zeros(6 * 2**20)})  # 24 MiB: more than the hub's library takes at once
 GOOD = save({"a": torch.ones(3)})
 HUB: dict[str, dict[str, bytes]] = {
     "someone/base": {
@@ -40,12 +44,21 @@ HUB: dict[str, dict[str, bytes]] = {
         "safety_checker/model.safetensors": GOOD,
     },
     "someone/fast": {"4step.safetensors": GOOD, "8step.safetensors": GOOD},
+    "someone/large": {"model_index.json": b"{}", "unet/diffusion_pytorch_model.safetensors": LARGE},
+    "someone/false": {"unet/diffusion_pytorch_model.safetensors": GOOD},
+    "someone/gated": {"model_index.json": b"{}"},
     "someone/torn": {"unet/diffusion_pytorch_model.safetensors": GOOD[:-2]},
 }
 
 
+#: What "someone/base" was at the revision OLD.
+BEFORE = {"model_index.json": b'{"old": 1}'}
+
+
 class Hub(BaseHTTPRequestHandler):
-    """What `huggingface_hub` asks of a hub."""
+    """What `huggingface_hub` asks of a hub. Weights have their SHA-256, other files git's name of them."""
+
+    ranges: list[str]  # that were asked for, of all requests
 
     def log_message(self, *_: Any) -> None:
         """Nothing."""
@@ -62,24 +75,39 @@ class Hub(BaseHTTPRequestHandler):
             self.path.split("?")[0],
         )
         repo, what, revision, file = found.groups() if found else ("", "", "", "")
-        if repo == "someone/gated":
+        if repo == "someone/gated" and self.headers["Authorization"] != f"Bearer {TOKEN}":
             return self.say(403, b"", {"X-Error-Code": "GatedRepo", "X-Error-Message": "ask for it"})
         if repo not in HUB:
             return self.say(401, b"", {"X-Error-Code": "RepoNotFound"})
-        if revision not in ("main", SHA):
+        if revision not in ("main", SHA, OLD):
             return self.say(404, b"", {"X-Error-Code": "RevisionNotFound"})
+        files = BEFORE if revision == OLD else HUB[repo]
+        commit = OLD if revision == OLD else SHA
         if what == "resolve":
-            if file not in HUB[repo]:
-                return self.say(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": SHA})
-            etag = hashlib.sha1(HUB[repo][file]).hexdigest()  # noqa: S324, a name
-            return self.say(200, HUB[repo][file], {"ETag": f'"{etag}"', "X-Repo-Commit": SHA})
+            if file not in files:
+                return self.say(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit})
+            return self.send(repo, files[file], file, {"X-Repo-Commit": commit})
         if what == "tree":
             entries = [
-                {"type": "file", "path": path, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}  # noqa: S324
-                for path, data in HUB[repo].items()
+                {"type": "file", "path": path, "size": len(data), "oid": blob(data)}
+                for path, data in files.items()
             ]
             return self.say(200, json.dumps(entries).encode(), {})
-        return self.say(200, json.dumps({"id": repo, "sha": SHA}).encode(), {})
+        return self.say(200, json.dumps({"id": repo, "sha": commit}).encode(), {})
+
+    def send(self, repo: str, data: bytes, file: str, headers: dict[str, str]) -> None:
+        """A file, or the rest of it."""
+        large = file.endswith(".safetensors")
+        name = hashlib.sha256(data).hexdigest() if large else blob(data)
+        headers |= {"X-Linked-Etag" if large else "ETag": f'"{name}"'}
+        if repo == "someone/false":
+            data = data[:-1] + b"!"
+        if asked := re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or ""):
+            self.ranges.append(asked[0])
+            start = int(asked[1])
+            span = {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
+            return self.say(206, data[start:], headers | span)
+        return self.say(200, data, headers)
 
     def say(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -87,12 +115,19 @@ class Hub(BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # whoever stops, hangs up
+                self.wfile.write(body)
+
+
+def blob(data: bytes) -> str:
+    """Git's name of a file."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 @pytest.fixture
 def hub() -> Iterator[str]:
     """Its address."""
+    Hub.ranges = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     thread = threading.Thread(target=server.serve_forever, name="hub")
     thread.start()
@@ -117,13 +152,14 @@ for spec in json.loads(sys.argv[1]):
 """
 
 
-def ask(endpoint: str, cache: Path, *specs: Any, program: str = ASK) -> list[Any]:
+def ask(endpoint: str, cache: Path, *specs: Any, program: str = ASK, token: str = "") -> list[Any]:
     """What a process of its own finds: the hub's library reads its address once."""
     environ = {
         **os.environ,
         "HF_ENDPOINT": endpoint,
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_HOME": str(cache),
+        "HF_TOKEN": token,
     }
     said = subprocess.run(
         [sys.executable, "-c", program, json.dumps(specs if program is ASK else specs[0]), str(cache)],
@@ -145,7 +181,12 @@ def test_from_a_hub(hub: str, tmp_path: Path) -> None:
     assert found[2] == "The weights someone/fast/2step.safetensors are missing."
     assert found[3] == "unet/diffusion_pytorch_model.safetensors is cut short; fetch it again."
     assert found[4] == "The weights someone/base are missing."
-    assert found[5].startswith("someone/gated wants its licence accepted: do so on its page")
+    assert found[5] == (
+        "someone/gated wants its licence accepted: do so at https://huggingface.co/someone/gated,"
+        " then set HF_TOKEN."
+    )
+    (opened,) = ask(hub, tmp_path, "someone/gated", token=TOKEN)
+    assert opened == [f"{SHA}/model_index.json"]
     assert found[6] == "There is no someone/nothing on the hub, or it is private: set HF_TOKEN."
     assert found[7] == found[0]
     away = ask("http://127.0.0.1:9", tmp_path, "someone/base", lightning, "someone/else")
@@ -195,6 +236,53 @@ def test_ahead_of_its_first_use(hub: str, tmp_path: Path) -> None:
         "The weights of someone/base could not be fetched: is the machine online?"
     ]
     assert "wants its licence accepted" in ask(hub, tmp_path, {"base": "someone/gated"}, program=FETCH)[0]
+
+
+STOP = """
+import json, sys
+from pathlib import Path
+from gen.models import weights
+cache, told = Path(sys.argv[2]), []
+class Stopped(BaseException): pass
+def heard(done, total):
+    told.append(done)
+    if int(sys.argv[1]) < done < total: raise Stopped
+try:
+    weights.fetch(weights.wanted({"base": "someone/large"}, cache), cache, heard)
+except Stopped:
+    pass
+print(json.dumps(told))
+"""
+
+
+def test_what_was_broken_off_is_taken_up_again(hub: str, tmp_path: Path) -> None:
+    (told,) = ask(hub, tmp_path, 12 * 2**20, program=STOP)
+    (half,) = tmp_path.rglob("*.partial")
+    there = half.stat().st_size
+    assert 0 < there < len(LARGE)
+    (told,) = ask(hub, tmp_path, 2**40, program=STOP)
+    assert Hub.ranges == [f"bytes={there}-"]
+    assert told[0] > there
+    assert told[-1] == len(LARGE)  # the other file was whole
+    assert not list(tmp_path.rglob("*.partial"))
+    (kept,) = tmp_path.rglob("diffusion_pytorch_model.safetensors")
+    assert kept.read_bytes() == LARGE
+
+
+def test_what_is_damaged_on_its_way_is_not_kept(hub: str, tmp_path: Path) -> None:
+    said = ask(hub, tmp_path, {"base": "someone/false"}, program=FETCH)
+    assert said[-1] == "someone/false did not arrive as it was sent; fetch it again."
+    assert not list(tmp_path.rglob("*.partial"))
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_a_revision_is_what_is_fetched_and_loaded(hub: str, tmp_path: Path) -> None:
+    pinned = {"repo": "someone/base", "revision": OLD}
+    pieces, *_ = ask(hub, tmp_path, {"old": pinned, "new": "someone/base"}, program=FETCH)
+    assert [file for _, file, _ in pieces].count("model_index.json") == 2
+    found = ask("http://127.0.0.1:9", tmp_path, pinned, "someone/base")  # without the hub
+    assert found[0] == [f"{OLD}/model_index.json"]
+    assert f"{SHA}/unet/config.json" in found[1]
 
 
 def test_in_a_folder(tmp_path: Path) -> None:
@@ -288,7 +376,9 @@ def test_by_the_command_line(hub: str, tmp_path: Path) -> None:
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
 
-    assert fetch("heavy") == (0, "heavy: 0.0 MiB were fetched\n")
+    code, said = fetch("heavy")
+    assert code == 0
+    assert re.fullmatch(r"heavy: 0.0 MiB were fetched\nheavy wants 0.0 GiB; \d+ GiB of disk are free\n", said)
     assert list((tmp_path / "data" / "weights").rglob("diffusion_pytorch_model.safetensors"))
     assert fetch("heavy") == (0, "heavy: all weights are here\n")
     assert fetch("light") == (1, "There is no recipe light; see --recipes.\n")
