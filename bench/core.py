@@ -98,7 +98,7 @@ class Clocked:
         self.host = host
         self.times: list[tuple[float, float]] = []
 
-    async def make(self, request: Request, progress: Progress, *, limit: int) -> Clip:
+    async def make(self, request: Request, progress: Progress, *, limit: int, found: str) -> Clip:
         """As the host's own."""
         began = time.perf_counter()
         try:

@@ -66,7 +66,7 @@ class DoomedHost(Host):
 
     struck = False
 
-    async def make(self, request: Request, progress: Progress, *, limit: int) -> Clip:
+    async def make(self, request: Request, progress: Progress, *, limit: int, found: str = "refuse") -> Clip:
         """As the host's own."""
         seen: dict[str, int] = {}
 

@@ -20,7 +20,7 @@ class NoopHost(Host):
         self._first: Clip | None = None
         self._links = 0
 
-    async def make(self, request: Request, progress: Progress, *, limit: int) -> Clip:
+    async def make(self, request: Request, progress: Progress, *, limit: int, found: str = "refuse") -> Clip:
         """A clip at once."""
         if self._first is None:
             self._first = await super().make(request, progress, limit=limit)

@@ -17,7 +17,7 @@ from pathlib import Path
 import aiohttp
 from discord.ui import View
 
-from bot import check, health, housekeeping, lock, logs, reading
+from bot import check, health, housekeeping, lexicon, lock, logs, reading
 from bot.board import Board
 from bot.client import Client, Unheard, direct
 from bot.delivery import Delivery
@@ -66,6 +66,7 @@ async def serve(settings: Settings) -> None:
             "DISCORD_TOKEN is not set; `make run` without it opens a chat page on this machine."
         )
     direct(settings.discord)
+    unwanted = lexicon.read(settings.lexicon) if settings.lexicon else lexicon.NOTHING
     async with AsyncExitStack() as stack:
         stack.enter_context(lock.hold(settings.data))
         ledger = await stack.enter_async_context(Ledger.open(settings.database))
@@ -79,6 +80,7 @@ async def serve(settings: Settings) -> None:
         engine = await stack.enter_async_context(_engine(settings, recipes))
         chooser = Chooser(recipes, defaults)
         await chooser.look(settings, engine)
+        log.info("%s", check.unseen(recipes))
         queue = Queue(
             {name: role.tier for name, role in settings.tier.items()},
             per_guild=settings.queue.per_guild,
@@ -114,7 +116,7 @@ async def serve(settings: Settings) -> None:
             shelf=Shelf(settings.data),
             chance=random.SystemRandom(),
             policy=settings.policies(),
-            preflight=Preflight(settings.data, room=settings.files.room, refuse=settings.words.refuse),
+            preflight=Preflight(settings.data, room=settings.files.room, lexicon=unwanted),
         )
         housekeeper = Housekeeper(
             settings.data, settings.database, ledger, days=settings.files.days, clips=settings.files.clips

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bot import machine
+from bot import lexicon, machine
 from bot.gallery.opening import Opening
 from bot.machine import planned, weights
 from bot.settings import Settings, load
@@ -18,6 +18,7 @@ from db.ledger import Ledger
 from gen.errors import ZoetropeError
 from gen.host import Host
 from gen.machine import Device
+from gen.recipe import Recipe
 
 #: What is found, or the ZoetropeError that says the fix.
 Finding = Callable[[Settings], Awaitable[str]]
@@ -117,11 +118,33 @@ async def _gallery(settings: Settings) -> str:
     return f"people find it at {opening.links.base}" if opening else "off"
 
 
+async def _words(settings: Settings) -> str:
+    if settings.lexicon is None:
+        return "no words are unwanted; words.file can name some"
+    return f"{len(lexicon.read(settings.lexicon))} patterns of unwanted words"
+
+
+async def _checks(settings: Settings) -> str:
+    return unseen(settings.recipe)
+
+
+def unseen(recipes: Mapping[str, Recipe]) -> str:
+    """Whose clips are posted without a check of their frames, in one line."""
+    on = [recipe for recipe in recipes.values() if recipe.on]
+    if not any(recipe.check for recipe in on):
+        return "no model has a check of its frames: what comes out is posted unseen"
+    seen = ", ".join(f"{one.name} by {one.check.name}" for one in on if one.check)
+    bare = ", ".join(one.name for one in on if not one.check)
+    return f"frames are checked: {seen}" + (f"; posted unseen: {bare}" if bare else "")
+
+
 FINDINGS: Mapping[str, Finding] = {
     "token": _token,
     "folders": _folders,
     "database": _database,
     "disk": _disk,
+    "words": _words,
+    "checks": _checks,
     "engine": _engine,
     "gallery": _gallery,
 }

@@ -103,7 +103,11 @@ class Delivery:
             if job.asker.private:
                 raise Unreachable("Your direct messages are closed to me; the clip is kept in /history.")
             channel = await self._post.client.create_dm(discord.Object(job.asker.user))
-            there = replace(job, asker=replace(job.asker, channel=channel.id, private=True, answer=None))
+            mine = replace(
+                job.asker, channel=channel.id, private=True, answer=None,
+                spoiler=job.spoiler or job.delicate,  # it was made for an age-restricted channel, perhaps
+            )  # fmt: skip
+            there = replace(job, asker=mine)
             message = await self._into(there, True)
         except discord.Forbidden as closed:
             raise Unreachable(

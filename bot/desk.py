@@ -15,8 +15,8 @@ from bot.settings import CDN_HOSTS, Role, Settings
 from commands.places import age_restricted, around
 from gen.darkroom import shown
 from gen.errors import BadRequest, NotAllowed
-from gen.job import Asker
-from gen.layers import Effective, hidden, place
+from gen.job import Asker, Job
+from gen.layers import Effective, Verdict, hidden, place, verdict
 from gen.studio import Upload
 
 #: Bytes a file may have where Discord has not said so.
@@ -83,8 +83,19 @@ class Desk:
             channel = await self.client.create_dm(user)
         except discord.HTTPException as error:
             raise NotAllowed("I cannot send you direct messages; allow them for this server.") from error
-        asker = replace(asker, restricted=False, spoiler=False)  # the policies of where they asked
+        found = verdict(self.force(asker.user, None).nsfw.value, restricted=False)
+        asker = replace(asker, restricted=False, spoiler=False, found=found)  # those were of where they asked
         return replace(asker, channel=channel.id, guild=None, limit=USUAL_LIMIT, private=True)
+
+    def veils(self, interaction: discord.Interaction, job: Job) -> bool:
+        """Whether a clip that is shown there again stands behind a spoiler. Raises NotAllowed."""
+        force = self.force(interaction.user.id, interaction.guild_id)
+        restricted = age_restricted(interaction.channel)
+        judged = verdict(force.nsfw.value, restricted=restricted)
+        if job.delicate and judged is Verdict.REFUSE:
+            raise NotAllowed("That clip is not for everyone, and not shown in this channel.")
+        hides = job.delicate and judged is Verdict.SPOILER
+        return job.spoiler or hides or hidden(force.spoiler.value, restricted=restricted)
 
     async def fetch(self, attachment: discord.Attachment) -> Upload:
         """The attachment's bytes, from Discord's own hosts, within limits. Raises BadRequest."""
@@ -121,6 +132,7 @@ class Desk:
             limit=interaction.filesize_limit,
             restricted=restricted,
             spoiler=hidden(force.spoiler.value, restricted=restricted),
+            found=verdict(force.nsfw.value, restricted=restricted),
         )
 
     def _by_reaction(self, event: discord.RawReactionActionEvent) -> Asker:
@@ -141,6 +153,7 @@ class Desk:
             limit=self._limits.get(event.guild_id or 0, USUAL_LIMIT),
             restricted=restricted,
             spoiler=hidden(force.spoiler.value, restricted=restricted),
+            found=verdict(force.nsfw.value, restricted=restricted),
         )
 
     def tier(self, user: discord.abc.Snowflake) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import discord
 
+from bot.lexicon import NOTHING, Lexicon
 from gen.errors import BadRequest, NotAllowed
+from gen.layers import Words
+from gen.prompt import Ask
 
 #: What the bot must be allowed in a channel to deliver a clip there, as Discord's settings name it.
 NEEDED: Mapping[str, str] = {
@@ -45,51 +47,40 @@ class Preflight:
         data: Path,
         *,
         room: int,  # MiB that must be free
-        refuse: Iterable[str] = (),  # patterns of the words policy, see `pattern`
+        lexicon: Lexicon = NOTHING,
         free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,  # bytes
     ) -> None:
         self.pictures = data / "pictures"
         self.data = data
         self.room = room
-        self.refused = pattern(refuse)
+        self.lexicon = lexicon
         self.free = free
 
-    def __call__(self, prompt: str, pictures: Sequence[str] = ()) -> None:
-        """Raises NotAllowed or BadRequest when no clip may be made of these now.
+    def __call__(self, ask: Ask, words: Words, pictures: Sequence[str] = ()) -> tuple[Ask, tuple[str, ...]]:
+        """What may be made of it, and the words that were left out. Raises NotAllowed or BadRequest when that
+        is nothing now.
 
         `pictures` are names of files that an earlier job kept.
         """
-        if self.refused.search(folded(prompt)):
-            raise NotAllowed(
-                "A word in the prompt is not allowed on this bot; say it in other words, or ask its operator."
-            )
+        judged = self._worded(ask, words)
         if self.free(self.data) < self.room * MIB:
             raise NotAllowed(
                 "The bot's disk is nearly full, so it takes no clips now; its operator can make room."
             )
         if not all((self.pictures / name).is_file() for name in pictures):
             raise BadRequest("The picture of that clip is no longer kept; send it again.")
+        return judged
 
-
-def folded(text: str) -> str:
-    """The text as the policy reads it: without case, in one form of each letter, without invisible signs."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(sign for sign in plain if unicodedata.category(sign) != "Cf")
-
-
-def pattern(refused: Iterable[str]) -> re.Pattern[str]:
-    """Finds any of the refused words, whole, in a folded text; `*` stands for any letters, a space for any
-    white space.
-
-    Scripts that write without spaces (Chinese, Japanese …) are found anywhere.
-    """
-    spaced, unspaced = [r"(?!)"], [r"(?!)"]  # nothing is found where nothing is refused
-    for words in refused:
-        plain = " ".join(folded(words).split())
-        body = re.escape(plain).replace(r"\*", r"\w*").replace(r"\ ", r"\s+")
-        (unspaced if _unspaced(plain[:1]) or _unspaced(plain[-1:]) else spaced).append(body)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(spaced)})(?!\w)|{'|'.join(unspaced)}")
-
-
-def _unspaced(letter: str) -> bool:
-    return bool(letter) and unicodedata.east_asian_width(letter) in "WF"
+    def _worded(self, ask: Ask, policy: Words) -> tuple[Ask, tuple[str, ...]]:
+        """`ask` in words that are allowed, and what was left out. Raises NotAllowed."""
+        written = {"prompt": ask.prompt, "negative": ask.negative or ""}
+        if policy is Words.OFF or not any(self.lexicon.finds(text) for text in written.values()):
+            return ask, ()
+        softer = {name: self.lexicon.soften(text) for name, text in written.items()}
+        prompt, negative = softer["prompt"][0], softer["negative"][0]
+        if policy is not Words.SOFTEN or bool(prompt) < bool(ask.prompt):  # or nothing would be left
+            raise NotAllowed(
+                "A word in the prompt is not allowed on this bot; say it in other words, or ask its operator."
+            )
+        left_out = (*softer["prompt"][1], *softer["negative"][1])
+        return replace(ask, prompt=prompt, negative=negative or None), left_out

@@ -115,9 +115,9 @@ class Files:
 
 @dataclass(frozen=True)
 class Words:
-    """What nobody may ask for."""
+    """What nobody is to ask for."""
 
-    refuse: tuple[str, ...] = ()
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Policy:
     words: str = "refuse"
     nsfw: str = "spoiler"
     spoiler: str = "off"
-    least_words: str = "off"
+    least_words: str = "refuse"
     least_nsfw: str = "spoiler"
 
 
@@ -202,6 +202,11 @@ class Settings:
     auto: Table = field(default_factory=Table)
 
     @property
+    def lexicon(self) -> Path | None:
+        """The file of unwanted words."""
+        return self.path.parent / self.words.file if self.words.file else None
+
+    @property
     def database(self) -> Path:
         """The ledger's file."""
         return self.data / "zoetrope.db"
@@ -229,11 +234,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     file = path.name
     known = {
         "auto", "default", "gateway", "queue", "tier", "engine", "files", "words", "policy", "operators",
-        "rules", "log", "health", "gallery", "recipe",
+        "rules", "log", "health", "gallery", "recipe", "check",
     }  # fmt: skip
     if unknown := sorted(set(tables) - known):
         _unknown(f"{file}: {unknown[0]}", unknown[0], known)
-    recipes = load_recipes(tables.get("recipe", {}), where=file)
+    recipes = load_recipes(tables.get("recipe", {}), tables.get("check", {}), where=file)
     settings = Settings(
         path=path,
         data=Path(environ.get("ZOETROPE_DATA") or path.parent / "data").absolute(),
@@ -343,8 +348,6 @@ def _check(settings: Settings, file: str) -> None:
                 "{file}: default.{task} is “{name}”; there are {fitting}.",
                 file=file, task=task, name=name, fitting=", ".join(fitting) or "none",
             )  # fmt: skip
-    if not all(any(sign.isalnum() for sign in words) for words in settings.words.refuse):
-        raise Misconfigured("{file}: words.refuse has a pattern without a letter.", file=file)
     for name, role in settings.tier.items():
         for key in ("waiting", "rate", "period", "weight"):
             if not above(value := getattr(role, key)):

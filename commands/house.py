@@ -49,6 +49,11 @@ class Desk(Protocol):
         """Whether clips there get no reactions, for want of a permission; said once a channel."""
         ...
 
+    def veils(self, interaction: discord.Interaction, job: Job) -> bool:
+        """Whether a clip that is shown there again stands behind a spoiler. Raises NotAllowed where what is
+        not for everyone is not shown."""
+        ...
+
     async def private(self, asker: Asker, user: discord.abc.Snowflake) -> Asker:
         """The same asker, answered by direct message. Raises NotAllowed when Discord refuses to open one."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -56,13 +57,15 @@ async def send(house: House, client: discord.Client, job: Job, user: int, locale
     """
     path = await house.studio.file(job, MOST)
     full = whole(house, job, path, locale)
+    job = replace(job, asker=replace(job.asker, spoiler=job.spoiler or job.delicate))
     text, view = replies.letter(job, locale, link=path is None, full=full)
     try:
         door = await client.create_dm(discord.Object(user))
         if path is None:
             await door.send(text, view=view, nonce=nonce, allowed_mentions=NOBODY)
         else:
-            file = await asyncio.to_thread(discord.File, path, filename=replies.file_name(job))
+            name = replies.file_name(job)
+            file = await asyncio.to_thread(discord.File, path, filename=name, spoiler=job.spoiler)
             await door.send(text, view=view, file=file, nonce=nonce, allowed_mentions=NOBODY)
     except discord.Forbidden as error:
         raise NotAllowed("Your direct messages are closed to me; allow them for this server.") from error

@@ -49,7 +49,7 @@ async def make(
     for file in files:
         look(file, video=task is Task.VIDEO)
     force = house.studio.force(asker.user, asker.guild, asker.tier, private=private)
-    recipe, _ = house.studio.read(task, text, options, asker, force=force)
+    recipe, _, _ = house.studio.read(task, text, options, asker, force=force)
 
     async def submit(asker: Asker) -> Job:
         return await _submit(house, task, text, options, files, asker, force)

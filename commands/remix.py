@@ -38,7 +38,7 @@ async def submit(house: House, interaction: discord.Interaction[Any], about: str
     asker = house.desk.asker(interaction)
     parent = await house.studio.find(about)
     force = house.studio.force(asker.user, asker.guild, asker.tier)
-    recipe, _ = house.studio.read(
+    recipe, _, _ = house.studio.read(
         parent.request.task, words, {}, asker, model=parent.request.recipe, force=force
     )
 

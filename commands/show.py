@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -13,12 +14,12 @@ from commands import buttons, replies
 from commands.errors import begin
 from commands.house import House
 from commands.making import NOBODY, whole
-from commands.places import age_restricted, around
+from commands.places import around
 from commands.presses import hearing
 from commands.reactions import shown
 from gen.errors import NotAllowed, NotFound
 from gen.job import Job
-from gen.layers import Effective, hidden, place
+from gen.layers import Effective, place
 
 #: Clips that are looked through for suggestions.
 RECENT = 25
@@ -74,6 +75,7 @@ async def answer(
     private = force.private.value or _closed(force, interaction)
     # What has a clip and was not posted could not be delivered: here is where its owner gets it.
     there = job.clip is not None and house.studio.shelf.clip(job.clip) is not None
+    veiled = there and house.desk.veils(interaction, job)
     secret = job.asker.private and interaction.guild_id is not None
     await begin(interaction, private=private or secret or not there)
     path = await house.studio.file(job, interaction.filesize_limit) if there else None
@@ -81,10 +83,10 @@ async def answer(
         await _tell(house, interaction, job)
         return
     locale = interaction.locale.value
-    text, view = replies.card(replies.spoken(job, locale), full=whole(house, job, path, locale))
-    behind = hidden(force.spoiler.value, restricted=age_restricted(interaction.channel))
+    told = replace(job, asker=replace(job.asker, locale=locale, spoiler=veiled))
+    text, view = replies.card(told, full=whole(house, job, path, locale))
     name = replies.file_name(job)
-    file = await asyncio.to_thread(discord.File, path, filename=name, spoiler=behind or job.spoiler)
+    file = await asyncio.to_thread(discord.File, path, filename=name, spoiler=veiled)
     await interaction.edit_original_response(
         content=text, view=view, attachments=[file], allowed_mentions=NOBODY
     )

@@ -48,7 +48,7 @@ class Shelf:
             tables = tomllib.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise Misconfigured("{file} cannot be read: {fault}.", file=path.name, fault=error) from error
-        recipes = load(tables.get("recipe", {}), where=path.name)
+        recipes = load(tables.get("recipe", {}), tables.get("check", {}), where=path.name)
         device = tables.get("engine", {}).get("device", AUTO)
         auto = Table.read(tables.get("auto", {}), recipes, f"{path.name}: auto")
         return cls(recipes, tables.get("default", {}), device, auto)

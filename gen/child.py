@@ -1,6 +1,6 @@
 """The engine's own process, spoken to in JSON lines: it makes clips, or reads people's files.
 
-    in    {"id", "do": "make", "request", "recipe", "file", "limit"}     only started with mode "engine"
+    in    {"id", "do": "make", "request", "recipe", "file", "limit", "found"}  only started with mode "engine"
           {"id", "do": "fetch", "recipe"}                                only started with mode "engine"
           {"id", "do": "describe"}                                       only started with mode "engine"
           {"id", "do": "picture", "file", "name"}                        only started with mode "media"
@@ -36,8 +36,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from gen import encode, footage, media
+from gen.check import Check
 from gen.errors import EngineDied, EngineError, OutOfMemory, ZoetropeError
 from gen.job import Clip, Failure, Request, Task
+from gen.models import checks
+from gen.models.screen import Screen
 from gen.recipe import Range, Recipe
 from gen.shelf import thumbnail
 
@@ -130,13 +133,19 @@ class Engine:
         self.device = device
         self.most = most
         self._warm: OrderedDict[str, tuple[dict[str, Any], Model]] = OrderedDict()  # the last used last
+        self._screen = Screen(cache)
 
     def make(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """The clip's values. Raises ZoetropeError, Cancelled."""
         began = time.monotonic()
-        request = Request.from_dict(command["request"])
+        request, recipe = Request.from_dict(command["request"]), command["recipe"]
         report = Report(self.wire, command["id"], self.data / "previews", Path(command["file"]).stem)
-        frames = self._frames(request, command["recipe"], report)
+        check = _check(recipe)
+        if check:  # before all else: one that cannot be asked lets nothing be made
+            report.silent = command["found"] != "show"
+            self._screen.load(check, lambda named: self._fetch(named, report.step("fetching")))
+        frames = self._frames(request, recipe, report)
+        found = self._screen.look(check, frames, command["found"]) if check else ()
         film = self._film(frames, request, command, report)
         if len(frames) < request.frames:  # the model's own, before any were put between them
             short = (
@@ -144,7 +153,7 @@ class Engine:
             )
             film = replace(film, note="; ".join(filter(None, (short, film.note))))
         took = round(time.monotonic() - began, 3)
-        return Clip(file=command["file"], took=took, **asdict(film)).to_dict()
+        return Clip(file=command["file"], took=took, found=found, **asdict(film)).to_dict()
 
     def load(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """Loads a recipe's model ahead of its first clip, if its weights are here. Raises EngineError."""
@@ -157,7 +166,10 @@ class Engine:
     def fetch(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """How many bytes of a recipe's weights were brought here. Raises EngineError, Cancelled."""
         report = Report(self.wire, command["id"], self.data / "previews", "fetch")
-        return {"size": self._fetch(command["recipe"]["weights"], report.step("fetching"))}
+        size = self._fetch(command["recipe"]["weights"], report.step("fetching"))
+        if check := _check(command["recipe"]):
+            size += self._fetch(checks.weights(check.weights), report.step("fetching"))
+        return {"size": size}
 
     def describe(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """What there is to make clips with; no model is loaded. Memory in GiB. Raises EngineError."""
@@ -311,6 +323,7 @@ class Report:
         self.wire = wire
         self.number = number
         self.file = folder / f"{name}.jpg"
+        self.silent = False  # no previews: a check is to see the frames first
         self._shown = time.monotonic()
 
     def step(self, stage: str) -> OnStep:
@@ -327,7 +340,7 @@ class Report:
         return tell
 
     def _preview(self, frame: Pixels) -> bool:
-        if time.monotonic() - self._shown < PREVIEW_EVERY:
+        if self.silent or time.monotonic() - self._shown < PREVIEW_EVERY:
             return False
         self._shown = time.monotonic()
         encode.preview(frame, self.file)
@@ -460,7 +473,14 @@ def _recipe(values: Mapping[str, Any]) -> Recipe:
     for key in ("seconds", "fps", "motion", "guidance", "steps"):
         whole[key] = Range(**whole[key]) if whole[key] else None
     whole["sizes"] = {aspect: (size[0], size[1]) for aspect, size in whole["sizes"].items()}
+    whole["check"] = _check(values)
     return Recipe(**{**whole, "task": Task(whole["task"])})
+
+
+def _check(recipe: Mapping[str, Any]) -> Check | None:
+    """The check of the recipe that `asdict` took apart."""
+    values = recipe.get("check")
+    return Check(**values) if values else None
 
 
 def _fewer(request: Request, recipe: Mapping[str, Any]) -> Request | None:

@@ -219,8 +219,8 @@ class Host:
             if name:
                 await self._told(child, name, lambda step: None, do="load")
 
-    async def make(self, request: Request, progress: Progress, *, limit: int) -> Clip:
-        """A clip of at most `limit` bytes. Raises EngineError.
+    async def make(self, request: Request, progress: Progress, *, limit: int, found: str = "refuse") -> Clip:
+        """A clip of at most `limit` bytes, judged by its recipe's check. Raises EngineError, NotAllowed.
 
         Cancelled, it returns once the child has let the job go or is dead: the device is free then.
         """
@@ -233,8 +233,9 @@ class Host:
             child = await self._ready()
             number, file = next(self._numbers), f"{self._name()}.mp4"
             child.tell(
-                id=number, do="make", request=request.to_dict(), recipe=asdict(recipe), file=file, limit=limit
-            )
+                id=number, do="make", request=request.to_dict(), recipe=asdict(recipe), file=file,
+                limit=limit, found=found,
+            )  # fmt: skip
             try:
                 return Clip.from_dict(await self._heard(child, number, recipe.name, progress))
             except asyncio.CancelledError:

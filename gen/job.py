@@ -97,6 +97,7 @@ class Clip:
     size: int  # bytes
     took: float  # seconds from the engine's start to the file
     note: str = ""  # what was stepped down to make it, in words
+    found: tuple[str, ...] = ()  # what the recipe's check found in its frames
     channel: int | None = None  # its owner's direct messages, when it is there for want of the asked channel
 
     @property
@@ -110,8 +111,9 @@ class Clip:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Clip:
-        """The clip `to_dict` came from."""
-        return cls(**{key: value for key, value in values.items() if key in cls.__dataclass_fields__})
+        """The clip `to_dict` came from; keys of an older or newer version are left out."""
+        known = {key: value for key, value in values.items() if key in cls.__dataclass_fields__}
+        return cls(**{**known, "found": tuple(known.get("found", ()))})
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,7 @@ class Asker:
     restricted: bool = False  # the channel is age-restricted
     spoiler: bool = False  # clips stand behind a spoiler in that channel, whatever they show
     answer: Answer | None = None  # where the bot is no member: all that it can reach there
+    found: str = "refuse"  # what becomes of a clip in which a check finds something, by `gen.layers.Verdict`
 
 
 class State(StrEnum):
@@ -194,6 +197,7 @@ class Job:
     request: Request
     asker: Asker
     words: str = ""  # the prompt as it was typed, flags and all
+    left_out: tuple[str, ...] = ()  # words that were typed and not wanted
     parent: str | None = None  # the job this one was rolled or remixed from
     state: State = State.WAITING
     attempts: int = 0  # engines that took it up
@@ -212,8 +216,13 @@ class Job:
 
     @property
     def spoiler(self) -> bool:
-        """Whether its clip stands behind a spoiler where it was asked for."""
-        return self.asker.spoiler
+        """Whether its clip stands behind a spoiler wherever it is shown."""
+        return self.asker.spoiler or (self.delicate and self.asker.found != "show")
+
+    @property
+    def delicate(self) -> bool:
+        """Whether a check found something in its clip."""
+        return bool(self.clip and self.clip.found)
 
     def running(self, now: float) -> Job:
         """An engine takes it up."""

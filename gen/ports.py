@@ -26,8 +26,9 @@ Progress = Callable[[Step], None]
 class Engine(Protocol):
     """Makes clips. To stop it, cancel the call: it returns the device before the cancellation goes on."""
 
-    async def make(self, request: Request, progress: Progress, *, limit: int) -> Clip:
-        """A clip of at most `limit` bytes. Raises EngineError."""
+    async def make(self, request: Request, progress: Progress, *, limit: int, found: str) -> Clip:
+        """A clip of at most `limit` bytes. `found`, as an `Asker` has it, is what becomes of one in whose
+        frames a check finds something. Raises EngineError; NotAllowed where that is to be refused."""
         ...
 
 

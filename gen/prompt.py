@@ -100,7 +100,7 @@ class Ask:
 
 def parse(text: str) -> Ask:
     """The prompt and the flags in `text`. Raises BadRequest naming flag, value and range."""
-    text = "".join(" " if unicodedata.category(letter) in _FORBIDDEN else letter for letter in text)
+    text = _spaced(text)
     marks = list(_FLAG.finditer(text))
     words = " ".join((text[: marks[0].start()] if marks else text).split())
     if len(words) > LONGEST:
@@ -115,6 +115,13 @@ def parse(text: str) -> Ask:
         value = " ".join(text[mark.end() : following.start() if following else len(text)].split())
         found[flag.field] = _read(flag, value)
     return Ask(prompt=words, **found)
+
+
+def unflagged(text: str) -> str:
+    """`text` as mere words: what would be read as a flag loses its dashes."""
+    while _FLAG.search(text):
+        text = _FLAG.sub(r"\1", text)
+    return text
 
 
 @dataclass(frozen=True)
@@ -151,6 +158,11 @@ def _read(flag: Flag, value: str) -> Any:
     )
 
 
+def _spaced(text: str) -> str:
+    """Control characters are spaces."""
+    return "".join(" " if unicodedata.category(letter) in _FORBIDDEN else letter for letter in text)
+
+
 def _short(value: str) -> str:
     return value if len(value) <= 60 else value[:59] + "…"
 
@@ -161,7 +173,7 @@ def _plain(value: object) -> str:
         return "" if value else "no"
     if isinstance(value, float):
         return f"{round(value, DIGITS):.15g}"
-    return " ".join(str(value).split())
+    return " ".join(_spaced(str(value)).split())
 
 
 def _print(name: str, value: Any) -> list[str]:

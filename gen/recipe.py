@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from gen.check import Check, named
+from gen.check import load as load_checks
 from gen.errors import BadRequest, Misconfigured
 from gen.job import Picture, Request, Task, Video
 from gen.prompt import FIELDS, NAME, SEEDS, Ask
@@ -62,6 +64,7 @@ class Recipe:
     compute: float = 0.0  # of NVIDIA's and AMD's cards, the compute capability that it wants
     download: float = 0.0  # GiB that are fetched once, about
     weights: Mapping[str, Any] = field(default_factory=dict)  # hub names or folders, by part
+    check: Check | None = None  # looks at the frames that came out
     options: Mapping[str, Any] = field(default_factory=dict)  # what only its family understands
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # aspect to pixels, first is default
     long: int = 0  # instead of sizes: long side, at the picture's own aspect
@@ -172,11 +175,17 @@ def _ratio(aspect: str) -> float:
     return int(wide) / int(high)
 
 
-def load(tables: Mapping[str, Any], *, where: str = "config.toml") -> dict[str, Recipe]:
-    """The recipes of the `[recipe.*]` tables. Raises Misconfigured naming key, value and what was wanted."""
+def load(
+    tables: Mapping[str, Any], checks: Mapping[str, Any] = {}, *, where: str = "config.toml"
+) -> dict[str, Recipe]:
+    """The recipes of the `[recipe.*]` tables, which may name `[check.*]` tables.
+
+    Raises Misconfigured naming key, value and what was wanted.
+    """
     if not isinstance(tables, Mapping):
         raise Misconfigured("{where}: recipe must be tables, [recipe.NAME].", where=where)
-    return {name: _recipe(name, table, f"{where}: recipe.{name}") for name, table in tables.items()}
+    looks = load_checks(checks, where=where)
+    return {name: _recipe(name, table, looks, f"{where}: recipe.{name}") for name, table in tables.items()}
 
 
 def shipped(path: Path) -> dict[str, Recipe]:
@@ -185,7 +194,7 @@ def shipped(path: Path) -> dict[str, Recipe]:
         tables = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise Misconfigured("{file}: {fault}", file=str(path), fault=str(error)) from error
-    return load(tables.get("recipe", {}), where=path.name)
+    return load(tables.get("recipe", {}), tables.get("check", {}), where=path.name)
 
 
 def pick(recipes: Mapping[str, Recipe], task: Task, name: str) -> Recipe:
@@ -255,7 +264,7 @@ _LEAST: Mapping[str, float] = {
 }  # fmt: skip
 
 
-def _recipe(name: str, table: Mapping[str, Any], where: str) -> Recipe:
+def _recipe(name: str, table: Mapping[str, Any], checks: Mapping[str, Check], where: str) -> Recipe:
     if not NAME.fullmatch(name):
         raise Misconfigured(
             "{where}: a recipe's name has a to z, 0 to 9, dots and hyphens, at most 40 of them.", where=where
@@ -269,7 +278,8 @@ def _recipe(name: str, table: Mapping[str, Any], where: str) -> Recipe:
             raise Misconfigured(
                 "{where}.{key} is unknown; there are {keys}.", where=where, key=key, keys=", ".join(near)
             )
-        values[key] = _value(key, value, f"{where}.{key}")
+        at = f"{where}.{key}"
+        values[key] = named(checks, value, at) if key == "check" else _value(key, value, at)
     if missing := [key for key in _NEEDED if not values.get(key)]:
         raise Misconfigured("{where}: {keys} must be set.", where=where, keys=", ".join(missing))
     if not values.get("sizes") and not values.get("long"):

@@ -18,7 +18,7 @@ from gen.courier import Courier
 from gen.errors import EngineDied, EngineError, NotAllowed, NotFound, Refused
 from gen.force import Force
 from gen.job import Asker, Clip, Job, Picture, Request, State, Task
-from gen.layers import Effective, Policy
+from gen.layers import Effective, Policy, Words
 from gen.pace import Pace
 from gen.ports import Darkroom, Ledger, Step
 from gen.prompt import SEEDS, Ask, parse
@@ -29,8 +29,9 @@ from gen.worker import LIVES, Worker
 
 log = logging.getLogger(__name__)
 
-#: Judges a prompt, and the pictures that an earlier job kept, before anything is done. Raises Refused.
-Preflight = Callable[[str, Sequence[str]], None]
+#: Judges what is asked, under a policy of words, and pictures that an earlier job kept, before anything is
+#: done: what may be made of it, and the words that were left out. Raises Refused.
+Preflight = Callable[[Ask, Words, Sequence[str]], tuple[Ask, tuple[str, ...]]]
 
 #: Smaller copies of clips that are kept for whoever asks next.
 FITTED = 64
@@ -72,7 +73,7 @@ class Studio:
         darkroom: Darkroom,
         shelf: Shelf,
         chance: random.Random,
-        preflight: Preflight = lambda prompt, pictures: None,
+        preflight: Preflight = lambda ask, words, pictures: (ask, ()),
         policy: Policy = layers.NONE,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -104,6 +105,9 @@ class Studio:
         """What is in force for that person there, as `Force.of` has it."""
         return self.laws.of(user, guild, tier, **said)
 
+    def _force_of(self, asker: Asker) -> Effective:
+        return self.force(asker.user, asker.guild, asker.tier)
+
     # --- asking for clips
 
     def read(
@@ -115,13 +119,14 @@ class Studio:
         *,
         model: str | None = None,
         force: Effective | None = None,
-    ) -> tuple[Recipe, Ask]:
-        """What is asked, judged without any waiting: grammar, model, ranges, bounds, the asker's seat.
+    ) -> tuple[Recipe, Ask, tuple[str, ...]]:
+        """What is asked, judged without any waiting: grammar, model, ranges, bounds, words, the asker's seat;
+        and the words that were left out.
 
         `model` is meant where the text names none; without it, the one in force. `force` is what holds where
         the person asks, when the clip goes elsewhere.
         """
-        force = force or self.force(asker.user, asker.guild, asker.tier)
+        force = force or self._force_of(asker)
         ask = parse(text).over(options)
         name = ask.model or model or force.model(task).value or first(self.recipes, task)
         recipe = pick(self.recipes, task, name)
@@ -131,10 +136,10 @@ class Studio:
 
         ask = layers.fill(ask, force, recipe, judge)
         layers.measure(judge(ask), recipe, force)
-        self.preflight(ask.prompt, ())
+        ask, left_out = self.preflight(ask, force.words.value, ())
         self.worker.breaker.admit(recipe.name)
         self.queue.can_take(asker.user, asker.guild, asker.tier)
-        return recipe, ask
+        return recipe, ask, left_out
 
     async def submit(
         self,
@@ -147,26 +152,30 @@ class Studio:
         force: Effective | None = None,
     ) -> Job:
         """A new job, durable and in the line. Raises Refused before anything is kept."""
-        recipe, ask = self.read(task, text, options, asker, force=force)
+        recipe, ask, left_out = self.read(task, text, options, asker, force=force)
         with self.queue.take(asker.user, asker.guild, asker.tier):
             look = self.darkroom.video if task is Task.VIDEO else self.darkroom.picture
             pictures = [await look(upload.data, upload.name) for upload in uploads]
             request = recipe.request(ask, pictures, self.chance.randrange(SEEDS))
-            job = await self._write(request, str(ask), asker)
+            job = await self._write(request, str(ask), asker, left_out=left_out)
         self.queue.put(job)
         return job
 
     async def reroll(self, job_id: str, asker: Asker, *, force: Effective | None = None) -> Job:
         """The same request with a new seed, a child of that job. Raises Refused."""
         parent = await self.find(job_id)
-        recipe = pick(self.recipes, parent.request.task, parent.request.recipe)
-        layers.measure(parent.request, recipe, force or self.force(asker.user, asker.guild, asker.tier))
+        old, asker = parent.request, _inherited(parent, asker)
+        recipe, force = pick(self.recipes, old.task, old.recipe), force or self._force_of(asker)
+        layers.measure(old, recipe, force)
         self.worker.breaker.admit(recipe.name)
-        self.preflight(parent.request.prompt, parent.request.images)
-        request = replace(parent.request, seed=self._other_seed(parent.request.seed))
-        words = _unseeded(parent)
+        again = Ask(prompt=old.prompt, negative=old.negative or None)
+        again, left_out = self.preflight(again, force.words.value, old.images)
+        typed, _ = self.preflight(_unseeded(parent), force.words.value, old.images)
+        request = replace(
+            old, seed=self._other_seed(old.seed), prompt=again.prompt, negative=again.negative or ""
+        )
         with self.queue.take(asker.user, asker.guild, asker.tier):
-            job = await self._write(request, words, asker, parent.id)
+            job = await self._write(request, str(typed), asker, parent.id, left_out)
         self.queue.put(job)
         return job
 
@@ -174,12 +183,12 @@ class Studio:
         """Another text with the same pictures, by the same model unless the text names one; a child of that
         job. Raises Refused."""
         parent = await self.find(job_id)
-        old = parent.request
-        recipe, ask = self.read(old.task, text, {}, asker, model=old.recipe, force=force)
+        old, asker = parent.request, _inherited(parent, asker)
+        recipe, ask, left_out = self.read(old.task, text, {}, asker, model=old.recipe, force=force)
         with self.queue.take(asker.user, asker.guild, asker.tier):
             pictures = [await asyncio.to_thread(self.shelf.picture, name) for name in old.images]
             request = recipe.request(ask, pictures, self.chance.randrange(SEEDS))
-            job = await self._write(request, str(ask), asker, parent.id)
+            job = await self._write(request, str(ask), asker, parent.id, left_out)
         self.queue.put(job)
         return job
 
@@ -360,13 +369,21 @@ class Studio:
         """`job` once it is written, or what another hand has written before."""
         return job if await self.ledger.record(job) else await self.find(job.id)
 
-    async def _write(self, request: Request, words: str, asker: Asker, parent: str | None = None) -> Job:
+    async def _write(
+        self,
+        request: Request,
+        words: str,
+        asker: Asker,
+        parent: str | None = None,
+        left_out: tuple[str, ...] = (),
+    ) -> Job:
         """A new job, durable."""
         job = Job(
             id="".join(self.chance.choices(_LETTERS, k=10)),
             request=request,
             asker=asker,
             words=words,
+            left_out=left_out,
             parent=parent,
             created=self.now(),
         )
@@ -394,12 +411,17 @@ class Studio:
         return (seed + self.chance.randrange(1, SEEDS)) % SEEDS
 
 
-def _unseeded(job: Job) -> str:
+def _unseeded(job: Job) -> Ask:
     """What was typed, without its seed; of words that an older grammar took, the prompt alone."""
     try:
-        return str(replace(parse(job.words), seed=None))
+        return replace(parse(job.words), seed=None)
     except Refused:
-        return str(Ask(prompt=job.request.prompt))
+        return Ask(prompt=job.request.prompt)
+
+
+def _inherited(parent: Job, asker: Asker) -> Asker:
+    """Whose clip comes of another: what was hidden stays so."""
+    return replace(asker, spoiler=asker.spoiler or parent.spoiler)
 
 
 def _first_come(job: Job) -> tuple[bool, float]:

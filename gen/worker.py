@@ -146,7 +146,9 @@ class Worker:
             async with clock:
                 self._clock = clock
                 await asyncio.sleep(0)  # a stop that came before the clock did is met here, not in the engine
-                return await self.engine.make(job.request, progress, limit=self.limit(job))
+                return await self.engine.make(
+                    job.request, progress, limit=self.limit(job), found=job.asker.found
+                )
         except (TimeoutError, EngineError) as error:
             if clock.expired():
                 minutes = f"{self.patience / 60:g}"

@@ -143,5 +143,12 @@ def file_name(job: Job) -> str:
 
 
 def _slug(text: str) -> str:
-    letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:40].strip("-")
+    """The words that ASCII has, whole: a part of a word might be another word."""
+    bare = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
+    words = re.findall(r"[a-z0-9]+", " ".join(word for word in bare.lower().split() if word.isascii()))
+    slug = ""
+    for word in words:
+        if len(longer := f"{slug}-{word}".strip("-")) > 40:
+            break
+        slug = longer
+    return slug

@@ -78,6 +78,8 @@ def models(
     all_, stopped, first = list(recipes), frozenset(paused), frozenset(defaults)
     on = [recipe for recipe in all_ if recipe.on]
     asleep = [_machine(plan, locale), *_asleep([one for one in all_ if not one.on], plan, locale)]
+    if not any(recipe.check for recipe in on):
+        asleep.insert(0, pieces.small(locale, say(locale, "No check looks at clips before they are posted.")))
     for whole in (True, False):
         lines = [_model(one, locale, pace, one.name in stopped, one.name in first, whole) for one in on]
         text = "\n".join([*lines, *asleep])
@@ -128,6 +130,7 @@ def _model(recipe: Recipe, locale: str, pace: Pace, paused: bool, first: bool, w
         needs,
         _pace(locale, pace, recipe.name),
         say(locale, "licence: {licence}", licence=recipe.licence) if whole else "",
+        say(locale, "frames checked: {check}", check=quote(recipe.check.name, 40)) if recipe.check else "",
         say(locale, "**paused, its engine keeps failing**") if paused else "",
     ]
     name = f"**{recipe.name}**"

@@ -35,6 +35,8 @@ INFO = "\N{INFORMATION SOURCE}"
 #: so much later than expected, so that none has passed before the next edit.
 GRAIN = 5
 LAG = 3
+#: Words that are named of those that were left out.
+LEFT_OUT = 8
 #: Cells of a progress bar.
 CELLS = 10
 
@@ -148,6 +150,15 @@ def halts(locale: str, paused: str, closed: str) -> list[str]:
     if closed:
         lines.append(say(locale, "No new clips are taken at present: {reason}", reason=quote(closed)))
     return lines
+
+
+def left_out(job: Job) -> list[str]:
+    """Which words that were typed are not in the prompt, behind a spoiler: others read it too."""
+    if not job.left_out:
+        return []
+    words = ", ".join(f"||{quote(word, 60)}||" for word in job.left_out[:LEFT_OUT])
+    more = f" … ({len(job.left_out)})" if len(job.left_out) > LEFT_OUT else ""
+    return [small(job.asker.locale, say(job.asker.locale, "left out: {words}", words=words + more))]
 
 
 def at(moment: float) -> str:

@@ -32,7 +32,7 @@ def ticket(
     lines = [pieces.head(job), _standing(job, place, step, paused)]
     if job.state not in ENDED:
         lines.append(pieces.small(locale, job.request.recipe, pieces.seed(job), pieces.number(job)))
-        lines += pieces.remarks(job, recipe)
+        lines += pieces.remarks(job, recipe) + pieces.left_out(job)
     going = job.state in (State.WAITING, State.RUNNING)
     return fit("\n".join(lines)), row(*[pieces.cancel_button(job)] if going else [])
 
@@ -43,6 +43,7 @@ def failed(job: Job) -> tuple[str, View]:
     error = job.failure.error() if job.failure else ZoetropeError("It ended without a clip.")
     free = say(locale, "It does not count against your limit")
     lines = [pieces.head(job), pieces.refused(error, locale), pieces.small(locale, free, pieces.number(job))]
+    lines += pieces.left_out(job)
     again = [] if isinstance(error, Refused) else [pieces.reroll_button(job, say(locale, "Try again"))]
     return fit("\n".join(lines)), row(*again)
 

@@ -48,7 +48,9 @@ options = { step_seconds = 0.25 }
 
 
 #: What is changed in the shipped settings.
-CHANGED = {'text = "auto"': 'text = "quick"', "refuse = []": 'refuse = ["plum*", "purple rain"]'}
+CHANGED = {'text = "auto"': 'text = "quick"', 'file = ""': 'file = "words.txt"'}
+#: What is unwanted.
+WORDS = "plum*\npurple rain => grey rain\n"
 
 
 def configured(folder: Path, changed: Mapping[str, str] = CHANGED) -> Path:
@@ -59,6 +61,7 @@ def configured(folder: Path, changed: Mapping[str, str] = CHANGED) -> Path:
         text = text.replace(old, new)
     path = folder / "config.toml"
     path.write_text(text + RECIPES, "utf-8")
+    (folder / "words.txt").write_text(WORDS, "utf-8")
     return path
 
 

@@ -9,12 +9,16 @@ from typing import Any
 import discord
 import pytest
 
-from bot.preflight import MIB, Preflight, demand, folded, pattern
+from bot.preflight import MIB, Preflight, demand
 from gen.errors import BadRequest, NotAllowed
+from gen.layers import Words
+from gen.prompt import Ask
 from playground import places
 from playground.permissions import Can
 from tests.bot.conftest import Scene, Stage
 from tests.running import picture
+
+STAR = Ask(prompt="a star")
 
 seen = pytest.mark.asyncio(loop_scope="module")
 
@@ -132,45 +136,21 @@ async def test_a_picture_that_was_swept_is_missed_at_the_press(stage: Stage) -> 
     assert len(scene.clips()) == 1
 
 
-@pytest.mark.parametrize(
-    ("words", "text", "found"),
-    [
-        ("plum", "a plum!", True),
-        ("plum", "aplomb plumber", False),
-        ("plum*", "plumber", True),
-        ("purple rain", "purple   rain", True),
-        ("purple rain", "purple raincoat", False),
-        ("STRASSE", "straße", True),
-        ("a.b", "axb", False),
-        ("禁止", "これは禁止です", True),
-    ],
-)
-def test_patterns_match_whole_words_in_any_case(words: str, text: str, found: bool) -> None:
-    assert bool(pattern([words]).search(folded(text))) is found
-
-
 def test_a_full_disk_takes_no_clips(tmp_path: Path) -> None:
-    Preflight(tmp_path, room=500, free=lambda _: 500 * MIB)("a star")
+    Preflight(tmp_path, room=500, free=lambda _: 500 * MIB)(STAR, Words.REFUSE)
     with pytest.raises(NotAllowed, match="disk is nearly full"):
-        Preflight(tmp_path, room=500, free=lambda _: 500 * MIB - 1)("a star")
+        Preflight(tmp_path, room=500, free=lambda _: 500 * MIB - 1)(STAR, Words.REFUSE)
     with pytest.raises(NotAllowed, match="disk is nearly full"):
-        Preflight(tmp_path, room=2**40)("a star")  # what the real disk has not
+        Preflight(tmp_path, room=2**40)(STAR, Words.REFUSE)  # what the real disk has not
 
 
 def test_pictures_must_be_kept(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "a.png").touch()
     judge = Preflight(tmp_path, room=0)
-    judge("a star", ["a.png"])
+    judge(STAR, Words.REFUSE, ["a.png"])
     with pytest.raises(BadRequest, match="no longer kept"):
-        judge("a star", ["a.png", "b.png"])
-
-
-def test_a_judgement_takes_no_time(tmp_path: Path) -> None:
-    judge = Preflight(tmp_path, room=0, refuse=[f"word{number}*" for number in range(1000)])
-    began = time.perf_counter()
-    judge("sword2 " * 200)  # as long as a prompt may be
-    assert time.perf_counter() - began < 0.25
+        judge(STAR, Words.REFUSE, ["a.png", "b.png"])
 
 
 def test_all_that_is_missing_is_named_at_once() -> None:

@@ -104,7 +104,7 @@ class Doomed:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def make(self, request: Request, progress: Progress, *, limit: int) -> Clip:
+    async def make(self, request: Request, progress: Progress, *, limit: int, found: str) -> Clip:
         self.asked.append(request.recipe)
         await asyncio.sleep(0)
         if request.recipe == "bad":

@@ -45,7 +45,7 @@ class Hands:
     begun: asyncio.Queue[Progress] = field(default_factory=asyncio.Queue)
     go: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
-    async def make(self, request: Request, progress: Progress, *, limit: int) -> Clip:
+    async def make(self, request: Request, progress: Progress, *, limit: int, found: str) -> Clip:
         self.asked.append(request)
         self.begun.put_nowait(progress)
         await self.go.acquire()

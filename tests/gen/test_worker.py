@@ -39,7 +39,7 @@ class Puppet:
     slow: asyncio.Event | None = None  # what giving it back waits for
     dies: bool = False  # of a cancel
 
-    async def make(self, request: Request, progress: Progress, *, limit: int) -> Clip:
+    async def make(self, request: Request, progress: Progress, *, limit: int, found: str) -> Clip:
         self.asked.append(request)
         self.begun.set()
         self.progress = progress

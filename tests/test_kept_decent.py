@@ -1,0 +1,98 @@
+"""A house that is kept decent, as people see it in a browser: words left out, clips hidden and refused."""
+
+from __future__ import annotations
+
+import io
+import signal
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.async_api import Page, expect
+
+from tests.bot.conftest import configured
+from tests.bot.test_moderation import CHECKED
+from tests.gen.models import tiny_check
+from tests.test_after_the_clip import keep_shot, last
+from tests.test_first_minute import CHROMIUM, Program, messages, opened, plays, type_command, videos
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: nobody saw what is hidden"),
+    pytest.mark.timeout(300),  # the engine loads torch beside a browser, twice
+]
+
+#: Long enough for a ticket to be read.
+PATIENT = """
+[recipe.patient]
+task = "text"
+family = "testcard"
+about = "Takes two seconds"
+sizes = { "16:9" = [320, 180] }
+seconds = { default = 1, least = 0.5, most = 10 }
+fps = { default = 8, least = 8, most = 24 }
+options = { step_seconds = 0.3 }
+"""
+SOFT = {
+    'text = "auto"': 'text = "patient"', 'image = "auto"': 'image = "seen"',
+    'file = ""': 'file = "words.txt"', 'words = "refuse" ': 'words = "soften" ',
+}  # fmt: skip
+
+
+def house(folder: Path) -> Path:
+    """The settings of a house that softens words and checks frames."""
+    config = configured(folder, SOFT)
+    checked = CHECKED.format(folder=tiny_check.classifier(folder / "reds"))
+    wide = checked.replace("long = 96", "long = 320")
+    config.write_text(config.read_text("utf-8") + PATIENT + wide, "utf-8")
+    return config
+
+
+def sunset(folder: Path) -> Path:
+    """A red picture."""
+    data = io.BytesIO()
+    Image.fromarray(tiny_check.picture(tiny_check.RED, 1, (180, 320))).save(data, "PNG")
+    path = folder / "sunset.png"
+    path.write_bytes(data.getvalue())
+    return path
+
+
+async def online(page: Page) -> None:
+    await expect(page.get_by_text("online")).to_be_visible(timeout=60_000)
+
+
+async def test_words_are_left_out_a_clip_is_hidden_and_another_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, picture = house(tmp_path), sunset(tmp_path)
+    monkeypatch.setenv("ZOETROPE_CONFIG", str(config))
+    program = Program(tmp_path)
+    await program.start()
+    async with opened(program.address) as page:
+        await online(page)
+        await type_command(page, "animate", prompt="a plum tree in purple rain -seed 7")
+        await expect(last(page)).to_contain_text("left out:", timeout=40_000)
+        await expect(last(page).get_by_role("button", name="Spoiler")).to_have_count(2)
+        await keep_shot(page, "words-left-out")
+        await expect(videos(page)).to_have_count(1, timeout=60_000)
+        await expect(messages(page).last).to_contain_text("a tree in grey rain")
+        await type_command(page, "img2vid", image=picture)
+        await expect(videos(page)).to_have_count(2, timeout=90_000)
+        cover = messages(page).last.get_by_role("button", name="Spoiler: show")
+        await expect(cover).to_be_visible()
+        await keep_shot(page, "clip-hidden")
+        await cover.click()
+        await plays(videos(page).nth(1))
+    await program.stop(signal.SIGKILL)
+
+    config.write_text(config.read_text("utf-8").replace('nsfw = "spoiler" ', 'nsfw = "refuse" '), "utf-8")
+    await program.start()
+    async with opened(program.address) as page:
+        await online(page)
+        await messages(page).last.get_by_role("button", name="Reroll").click()
+        await expect(last(page)).to_contain_text("The check of this model found “red”", timeout=90_000)
+        await expect(last(page)).to_contain_text("It does not count against your limit")
+        await expect(videos(page)).to_have_count(2)
+        await keep_shot(page, "clip-refused")
+    await program.stop()
+    said = "\n".join(program.lines)
+    assert "Traceback" not in said and "check reds: the clip is refused" in said
