@@ -175,9 +175,10 @@ def _menu(standing: Standing, locale: str, name: str, about: str) -> Select[Any]
         locale, "No choice here: {value}", value=told(name, getattr(standing.above, name).value, locale)
     )
     options = [SelectOption(label=plain(nothing, 100), value=NOTHING, default=now is None)]
-    for value in _offered(standing, name):
-        if not standing.allows(name, value):
-            continue
+    allowed = [value for value in _offered(standing, name) if standing.allows(name, value)]
+    if len(allowed) >= MOST:  # the chosen one is never cut off
+        allowed.sort(key=lambda value: value != now)
+    for value in allowed:
         about_model = standing.recipes[value].about if name in TASKS else ""
         options.append(
             SelectOption(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -245,3 +248,26 @@ async def test_in_direct_messages_there_is_no_server_and_all_else(town: Town) ->
     assert "**The public list** shows your clips · yours" in words(panel)
     told = str((await (await town.guest.slash(letters, "info")).message())["content"])
     assert "Clips are made in" not in told and "**Longest clip** no bound · nobody's choice" in told
+
+
+async def test_what_is_preferred_is_told_and_erased_with_the_rest(town: Town) -> None:
+    letters = await town.guest.direct()
+    await town.prefer(suffix="-fps 12", language="en-US", public=True)
+    await (await town.guest.slash(letters, "privacy export")).message()
+    parcels = [file["url"] for one in shown(town.place, letters, town.guest) for file in one["attachments"]]
+    async with aiohttp.ClientSession() as session, session.get(parcels[-1]) as response:
+        with zipfile.ZipFile(io.BytesIO(await response.read())) as parcel:
+            names = parcel.namelist()
+            told = json.loads(parcel.read(next(name for name in names if name.endswith(".json"))))
+    assert told["preferences"] == {"suffix": "-fps 12", "language": "en-US", "public": True}
+    asked = await (await town.guest.slash(letters, "privacy delete")).message()
+    await pressed(town.guest, asked, "forget")
+    await town.place.until(
+        lambda: any(
+            "is erased" in one["content"] or "are erased" in one["content"]
+            for one in shown(town.place, letters, town.guest)
+        ),
+        40,
+    )
+    panel = await town.prefer()
+    assert "yours" not in words(panel)
