@@ -30,6 +30,7 @@ NAMES: Mapping[str, str] = {
     "text": "Model of /animate",
     "image": "Model of /img2vid",
     "interp": "Model of /interp",
+    "video": "Model of /animate with a video",
     "suffix": "Default flags",
     "private": "Your clips come",
     "public": "The public list",
@@ -72,7 +73,7 @@ SPOKEN = {"en-US": "English", "zh-CN": "简体中文", "ja": "日本語"}
 
 #: The pages of /settings, with the settings on each; what a person prefers is one page.
 PAGES: Mapping[str, tuple[str, ...]] = {
-    "models": ("text", "image", "interp"),
+    "models": ("text", "image", "interp", "video"),
     "channels": ("channels", "spoiler"),
     "policies": ("nsfw", "words"),
     "limits": ("seconds", "waiting", "line"),
@@ -107,7 +108,7 @@ def prefer(standing: Standing, locale: str) -> LayoutView:
     """The panel of a person's own preferences."""
     title = say(locale, "What holds for your clips here, wherever a command does not say otherwise")
     parts: list[Item[Any]] = [TextDisplay(f"### {title}")]
-    parts += _menus(standing, locale, ("text", "image", "interp"), buttons.PREFER)
+    parts += _menus(standing, locale, PAGES["models"], buttons.PREFER)
     change = _button(f"{buttons.FLAGS}:suffix", say(locale, "Change"))
     parts.append(Section(TextDisplay(line("suffix", standing.force, locale)), accessory=change))
     for name in ("private", "public"):
@@ -131,7 +132,8 @@ def settings(standing: Standing, locale: str, page: str) -> LayoutView:
 
 def in_force(force: Effective, locale: str, *, guild: bool) -> list[str]:
     """Every value in force, each on a line with where it comes from; without a server, those of none."""
-    apart = ("channels", "line") if not guild else ()
+    apart = {"channels", "line"} if not guild else set()
+    apart |= {"video"} if not force.video.value else set()
     return [line(name, force, locale) for name in NAMES if name not in apart]
 
 
@@ -158,11 +160,13 @@ def told(name: str, value: Any, locale: str) -> str:
         return say(locale, "{seconds} s", seconds=f"{value:g}") if value else say(locale, "no bound")
     if name in ("waiting", "line"):
         return f"{value}" if value else say(locale, "no bound")
-    return str(value)
+    return str(value) or say(locale, "the first that is turned on")
 
 
 def _menus(standing: Standing, locale: str, names: Sequence[str], deed: str) -> Iterator[Item[Any]]:
     for name in names:
+        if name == "video" and not _offered(standing, name):
+            continue
         yield TextDisplay(fit(line(name, standing.force, locale), 1000))
         menu = _channels if name == "channels" else _menu
         yield ActionRow(menu(standing, locale, name, f"{deed}:{name}"))

@@ -21,9 +21,10 @@ SHIPPED = shipped(Path(__file__).parents[2] / "config.toml")
 RECIPES: dict[str, Recipe] = {
     **SHIPPED,
     **{f"text-{number}": replace(SHIPPED["testcard"], name=f"text-{number}") for number in range(40)},
+    "follow": replace(SHIPPED["testcard"], name="follow", task=Task.VIDEO),
 }
 OFFERED = {task: [one.name for one in RECIPES.values() if one.task is task and one.on] for task in Task}
-MODELS = Policy({"text": "testcard", "image": "camera", "interp": "flow"})
+MODELS = Policy({"text": "testcard", "image": "camera", "interp": "flow", "video": "follow"})
 CHOSEN: dict[Layer, dict[str, Any]] = {
     Layer.GUILD: {"channels": [2**63 + one for one in range(CHANNELS)], "seconds": 7.5, "waiting": 100},
     Layer.USER: {"suffix": f"-neg {'*' * 1500} -ar 16:9", "language": "zh-CN", "text": "text-39"},
