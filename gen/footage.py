@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import tempfile
 from collections.abc import Iterator
 from itertools import islice
@@ -48,9 +49,10 @@ def keep(data: bytes, name: str, folder: Path) -> Video:
     """
     media.weigh(data, name)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as place:
-        draft = Path(place) / "draft.mp4"
-        digest = hashlib.sha256()
+    handle, place = tempfile.mkstemp(dir=folder, prefix=".", suffix=".mp4")
+    os.close(handle)
+    draft, digest = Path(place), hashlib.sha256()
+    try:
         frames, rate = _read(data, name)
         count, (height, width) = encode.record(_digested(frames, digest), draft, rate)
         seconds = count / rate
@@ -58,6 +60,8 @@ def keep(data: bytes, name: str, folder: Path) -> Video:
             raise BadRequest("{name} is too short to be followed; send a longer video.", name=name)
         file = f"{digest.hexdigest()[:32]}-{width}x{height}-{round(seconds * 1000)}.mp4"
         draft.replace(folder / file)  # the same one again: young again for whoever sweeps old files
+    finally:
+        draft.unlink(missing_ok=True)
     return Video(name=file, width=width, height=height, seconds=round(seconds, 3))
 
 

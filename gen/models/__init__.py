@@ -28,5 +28,8 @@ class Model(Protocol):
         """Loads the weights the recipe names. Raises EngineError naming the file that is wrong or missing."""
 
     def frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
-        """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError."""
+        """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError.
+
+        Of a video that is followed, `pictures` has one array with what is seen in each of the clip's frames.
+        """
         ...
