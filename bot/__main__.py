@@ -92,7 +92,7 @@ async def serve(settings: Settings) -> None:
             return replies.ticket(job, place, recipe=recipes.get(job.request.recipe), paused=queue.paused)
 
         post = Post(client)
-        board = Board(post, ledger, lambda: studio.places(), draw)
+        board = Board(post, ledger, lambda: studio.places(), draw, previews=settings.data / "previews")
         links = gallery.links if gallery else None
         delivery = Delivery(post, board, darkroom, settings.data / "clips", recipes, links=links)
         meter = Meter(delivery)

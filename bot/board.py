@@ -1,4 +1,4 @@
-"""The board keeps tickets true: place, estimate and progress of each job, edited when changed."""
+"""The board keeps tickets true: place, estimate, progress and a picture of each job, edited when changed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from heapq import nsmallest
+from pathlib import Path
 
 import aiohttp
 import discord
@@ -55,6 +56,7 @@ class Ticket:
     job: Job
     message: int | None = None
     shown: str = ""
+    picture: str | None = None  # the file of the picture that it shows, "" for none; None: who knows
     due: float = 0.0  # not edited before then, by the monotonic clock
     busy: bool = False  # a request for it is under way
     tries: int = 0  # in vain, one after the other
@@ -72,6 +74,7 @@ class Board:
         places: Callable[[], list[Place]],
         draw: Draw,
         *,
+        previews: Path | None = None,  # the folder with pictures of clips in the making
         again: Sequence[float] = AGAIN,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -80,6 +83,7 @@ class Board:
         self.places = places
         self.draw = draw
         self.tickets: dict[str, Ticket] = {}
+        self.previews = previews
         self.again = again
         self._line: dict[str, Place] = {}  # by job, as of a moment ago
         self._played = -LOOK  # that moment
@@ -90,7 +94,7 @@ class Board:
     async def open(self, job: Job, send: Callable[[str, discord.ui.View], Awaitable[int]]) -> None:
         """Sends a new job's ticket by `send`, which answers with the message's id, and keeps it true."""
         ticket = self.tickets.setdefault(job.id, Ticket(job))
-        ticket.busy = True
+        ticket.busy, ticket.picture = True, ""
         try:
             text, view = self.draw(ticket.job, self._place(job))
             await self._opened(ticket, await self._persist(job, partial(send, text, view)), text)
@@ -167,22 +171,24 @@ class Board:
         for ticket in nsmallest(DRAWN, due, key=_urgency):
             if ticket.job.asker.channel in self._channels:
                 continue
+            place = self._line.get(ticket.job.id)
             try:
-                text, view = self.draw(ticket.job, self._line.get(ticket.job.id))
+                text, view = self.draw(ticket.job, place)
             except Exception:  # as in `_update`
                 self._drop(ticket)
                 continue
-            if text == ticket.shown and ticket.job.state not in ENDED:
+            picture = _picture(ticket, place) if self.previews else None
+            if text == ticket.shown and picture is None and ticket.job.state not in ENDED:
                 ticket.due = now + LOOK  # the others' turn
                 continue
             ticket.busy = True
             self._channels.add(ticket.job.asker.channel)
-            group.create_task(self._update(ticket, text, view), name=f"ticket-{ticket.job.id}")
+            group.create_task(self._update(ticket, text, view, picture), name=f"ticket-{ticket.job.id}")
 
-    async def _update(self, ticket: Ticket, text: str, view: discord.ui.View) -> None:
+    async def _update(self, ticket: Ticket, text: str, view: discord.ui.View, picture: str | None) -> None:
         channel = ticket.job.asker.channel
         try:
-            await self._try(ticket, text, view)
+            await self._try(ticket, text, view, picture)
         except Exception:
             # A bug ends this ticket alone. It would end the board, and the bot with it; and the next start
             # would take up the same job, and end by it again.
@@ -197,10 +203,10 @@ class Board:
         log.exception("job %s: its ticket met a bug and is left as it is", ticket.job.id)
         self.tickets.pop(ticket.job.id, None)
 
-    async def _try(self, ticket: Ticket, text: str, view: discord.ui.View) -> None:
+    async def _try(self, ticket: Ticket, text: str, view: discord.ui.View, picture: str | None) -> None:
         """Brings the ticket up to date, or puts it off."""
         try:
-            await self._bring(ticket, text, view)
+            await self._bring(ticket, text, view, picture)
         except discord.NotFound as error:
             if error.code == UNKNOWN_MESSAGE and ticket.message and ticket.job.state is State.FAILED:
                 ticket.message, ticket.due = None, 0.0  # deleted, and yet the failure is to be said: anew
@@ -220,8 +226,9 @@ class Board:
         except (aiohttp.ClientError, OSError):
             self._put_off(ticket, PACE)
 
-    async def _bring(self, ticket: Ticket, text: str, view: discord.ui.View) -> None:
-        """Makes the message say `text`: sent, edited or, once the clip is there, taken away."""
+    async def _bring(self, ticket: Ticket, text: str, view: discord.ui.View, picture: str | None) -> None:
+        """Makes the message say `text` and, unless that is None, show `picture`: sent, edited or, once the
+        clip is there, taken away."""
         job = ticket.job
         if job.state is State.POSTED:
             await self._react(ticket)
@@ -230,11 +237,26 @@ class Board:
         elif ticket.message is None:
             await self._opened(ticket, await self.post.ticket(job, text, view), text)
         else:
-            await self.post.edit(job, ticket.message, text, view)
+            pictures = await asyncio.to_thread(self._read, picture)
+            await self.post.edit(job, ticket.message, text, view, pictures)
             ticket.shown = text
+            if pictures is not None:
+                ticket.picture = picture
         ticket.due, ticket.tries = self._monotonic() + PACE, 0
         if job.state in ENDED and ticket.job is job:
             await self._close(ticket, None if job.state is State.POSTED else ticket.message)
+
+    def _read(self, picture: str | None) -> list[bytes] | None:
+        """The file of that name, no file for "", and None where the message is to show what it does: for no
+        name, or when a newer picture has taken the file's place."""
+        if picture is None or self.previews is None:
+            return None
+        if not picture:
+            return []
+        try:
+            return [(self.previews / Path(picture).name).read_bytes()]
+        except FileNotFoundError:
+            return None
 
     async def _react(self, ticket: Ticket) -> None:
         """Puts the reaction that rolls again under the clip. Until the ticket is gone it is done again after
@@ -257,7 +279,7 @@ class Board:
             await self.ledger.ticket(ticket.job.id, None, stands)
 
     async def _opened(self, ticket: Ticket, message: int, text: str) -> None:
-        ticket.message, ticket.shown = message, text
+        ticket.message, ticket.shown, ticket.picture = message, text, ""
         ticket.due = self._monotonic() + PACE if ticket.job.state not in ENDED else 0.0
         await self.ledger.ticket(ticket.job.id, message)
 
@@ -273,6 +295,19 @@ class Board:
         if now - ticket.failing > HOUR:
             log.warning("job %s: its ticket could not be brought up to date", ticket.job.id)
             del self.tickets[ticket.job.id]
+
+
+def _picture(ticket: Ticket, place: Place | None) -> str | None:
+    """The file of the picture that the ticket is to show now, "" for none, None where nothing changes.
+
+    The last one stays until the clip takes its place; a clip that does not come takes it away.
+    """
+    state = ticket.job.state
+    if state in (State.MADE, State.POSTED):
+        return None
+    step = place.step if place and state is State.RUNNING else None
+    wanted = (step.preview or "") if step else ""
+    return None if wanted == ticket.picture else wanted
 
 
 def _urgency(ticket: Ticket) -> tuple[int, float]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import discord
 
@@ -16,6 +17,8 @@ from gen.job import ENDED, Answer, Job
 
 #: A channel's newest messages that are looked through for one that carries a job's id.
 DEPTH = 2000
+#: The name of a picture of a clip in the making.
+PREVIEW = "preview.jpg"
 #: Seconds that clocks differ.
 SKEW = 60.0
 #: Discord's answer when a message was deleted, and those when an interaction can no longer be answered.
@@ -43,7 +46,7 @@ class Post:
 
         found = await self._newest(job, job.created, fits)
         if found is not None:
-            await self.edit(job, found, text, view)
+            await self.edit(job, found, text, view, [])
             return found
         # An end is said anew when its ticket was deleted: to the ticket's own nonce, Discord would answer
         # with the message that is gone.
@@ -81,15 +84,26 @@ class Post:
             return message.id if shows(message, job.id) else None
         return None
 
-    async def edit(self, job: Job, message: int, text: str, view: discord.ui.View) -> None:
-        """Makes a message of the job's channel say `text`."""
+    async def edit(
+        self,
+        job: Job,
+        message: int,
+        text: str,
+        view: discord.ui.View,
+        pictures: Sequence[bytes] | None = None,
+    ) -> None:
+        """Makes a message of the job's channel say `text` and show these JPEGs; None leaves what it shows."""
+        files: Any = discord.utils.MISSING
+        if pictures is not None:
+            files = [discord.File(io.BytesIO(data), PREVIEW, spoiler=job.spoiler) for data in pictures]
         if job.asker.answer:
             await self._webhook(job.asker.answer).edit_message(
-                message, content=text, view=view, allowed_mentions=discord.AllowedMentions.none()
-            )
+                message, content=text, view=view, attachments=files,
+                allowed_mentions=discord.AllowedMentions.none(),
+            )  # fmt: skip
             return
-        channel = job.asker.channel
-        await self.channel(channel).get_partial_message(message).edit(content=text, view=view)
+        one = self.channel(job.asker.channel).get_partial_message(message)
+        await one.edit(content=text, view=view, attachments=files)
 
     async def react(self, channel: int, message: int, emoji: str) -> None:
         """Puts a reaction under a message; the second time changes nothing."""
@@ -175,5 +189,7 @@ def carries(message: discord.Message, job_id: str) -> bool:
 
 
 def shows(message: discord.Message, job_id: str) -> bool:
-    """Whether the message has a clip: its file, or, where none was small enough, a link to it."""
-    return bool(message.attachments) or f"{path(job_id)}?" in message.content
+    """Whether the message has a clip: its file, or, where none was small enough, a link to it. A ticket has a
+    picture at most."""
+    filmed = any(file.filename.endswith(".mp4") for file in message.attachments)
+    return filmed or f"{path(job_id)}?" in message.content

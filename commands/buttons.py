@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from discord import ButtonStyle
-from discord.ui import Button, View
+from discord.ui import Button, Item, LayoutView, View
 
 #: Deeds. Messages already sent carry these words, so they never change their meaning.
 REROLL = "reroll"
@@ -50,5 +50,14 @@ def rows(*rows: Iterable[Button[Any]]) -> View:
         for one in buttons:
             one.row = number
             view.add_item(one)
+    view.stop()
+    return view
+
+
+def layout(*items: Item[Any]) -> LayoutView:
+    """A message of Components V2 to send, drawn and forgotten as well."""
+    view = LayoutView(timeout=None)
+    for one in items:
+        view.add_item(one)
     view.stop()
     return view

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import Any
 
@@ -55,7 +56,19 @@ async def _page(house: House, interaction: discord.Interaction[Any], look: Look)
     )
     page = jobs[:PAGE]
     children = {job.id: len(await house.studio.children(job.id)) for job in page}
-    text, view = replies.history(
-        page, interaction.locale.value, more=len(jobs) > PAGE, look=look, children=children
-    )
-    await interaction.edit_original_response(content=text, view=view)
+    files = await asyncio.gather(*(_picture(house, job) for job in page))
+    view = replies.history(
+        page, interaction.locale.value, more=len(jobs) > PAGE, look=look, children=children,
+        pictured=[job.id for job, file in zip(page, files, strict=True) if file],
+    )  # fmt: skip
+    # A page from before there were pictures has content, which must go for this kind of message.
+    await interaction.edit_original_response(content=None, view=view, attachments=[*filter(None, files)])
+
+
+async def _picture(house: House, job: Job) -> discord.File | None:
+    """The clip's thumbnail to attach, while its file is kept."""
+    path = await house.studio.thumbnail(job)
+    try:
+        return await asyncio.to_thread(discord.File, path, replies.picture(job)) if path else None
+    except FileNotFoundError:  # swept away a moment ago
+        return None

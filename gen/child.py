@@ -41,17 +41,17 @@ from gen.errors import EngineDied, EngineError, OutOfMemory, ZoetropeError
 from gen.job import Clip, Failure, Request, Task
 from gen.models import checks
 from gen.models.screen import Screen
+from gen.preview import Previews
 from gen.recipe import Range, Recipe
 from gen.shelf import thumbnail
 
 if TYPE_CHECKING:
-    from gen.models import Model, OnStep, Pixels
+    from gen.models import Model, OnStep, Pixels, Preview
 
 log = logging.getLogger("gen.child")
 
 Do = Callable[[Mapping[str, Any]], dict[str, Any]]
 
-PREVIEW_EVERY = 2.5  # seconds
 SMALL = 4  # models that run on any processor and are kept beside the others
 FEWEST = 8  # frames that are still a clip, where memory allows no more
 POISONED = 70  # exit code after an error that spoils the device's context
@@ -134,15 +134,15 @@ class Engine:
         self.most = most
         self._warm: OrderedDict[str, tuple[dict[str, Any], Model]] = OrderedDict()  # the last used last
         self._screen = Screen(cache)
+        self._costs: dict[str, float] = {}  # seconds that a recipe's preview takes
 
     def make(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """The clip's values. Raises ZoetropeError, Cancelled."""
         began = time.monotonic()
         request, recipe = Request.from_dict(command["request"]), command["recipe"]
-        report = Report(self.wire, command["id"], self.data / "previews", Path(command["file"]).stem)
+        report = Report(self.wire, command["id"], self._previews(command))
         check = _check(recipe)
         if check:  # before all else: one that cannot be asked lets nothing be made
-            report.silent = command["found"] != "show"
             self._screen.load(check, lambda named: self._fetch(named, report.step("fetching")))
         frames = self._frames(request, recipe, report)
         found = self._screen.look(check, frames, command["found"]) if check else ()
@@ -157,7 +157,7 @@ class Engine:
 
     def load(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """Loads a recipe's model ahead of its first clip, if its weights are here. Raises EngineError."""
-        recipe, report = command["recipe"], Report(self.wire, command["id"], self.data / "previews", "load")
+        recipe, report = command["recipe"], Report(self.wire, command["id"])
         weights = importlib.import_module("gen.models.weights") if recipe["weights"] else None
         if weights is None or not weights.wanted(recipe["weights"], self.cache):
             self._model(recipe, report)
@@ -165,7 +165,7 @@ class Engine:
 
     def fetch(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """How many bytes of a recipe's weights were brought here. Raises EngineError, Cancelled."""
-        report = Report(self.wire, command["id"], self.data / "previews", "fetch")
+        report = Report(self.wire, command["id"])
         size = self._fetch(command["recipe"]["weights"], report.step("fetching"))
         if check := _check(command["recipe"]):
             size += self._fetch(checks.weights(check.weights), report.step("fetching"))
@@ -207,6 +207,12 @@ class Engine:
             "This clip needs more memory than the device has; ask for fewer seconds or a smaller size."
         )
 
+    def _previews(self, command: Mapping[str, Any]) -> Previews:
+        """Of the clip in the making. Where a check is to see the frames first, nobody sees any before."""
+        recipe, name = command["recipe"], Path(command["file"]).stem
+        on = _check(recipe) is None or command["found"] == "show"
+        return Previews(self.data / "previews", name, recipe["name"], self._costs, on=on)
+
     def _picture(self, name: str, request: Request) -> Pixels:
         """A picture, or of a video what is shown in each of the clip's frames."""
         file = self.data / "pictures" / Path(name).name
@@ -236,7 +242,7 @@ class Engine:
         )  # fmt: skip
         thumb = self.data / "thumbs" / thumbnail(command["file"])
         try:
-            encode.preview(frames[len(frames) // 2], thumb, long=encode.THUMBNAIL)
+            encode.preview(frames[len(frames) // 2], thumb, box=encode.THUMBNAIL)
         except OSError as error:  # the clip is there; the darkroom makes its picture when one is wanted
             log.warning("no thumbnail was kept: %s", error)
         return film
@@ -319,32 +325,23 @@ class Engine:
 class Report:
     """Progress of one command: real steps, at times with a small picture."""
 
-    def __init__(self, wire: Wire, number: int, folder: Path, name: str) -> None:
+    def __init__(self, wire: Wire, number: int, previews: Previews | None = None) -> None:
         self.wire = wire
         self.number = number
-        self.file = folder / f"{name}.jpg"
-        self.silent = False  # no previews: a check is to see the frames first
-        self._shown = time.monotonic()
+        self.previews = previews
 
     def step(self, stage: str) -> OnStep:
         """What a model calls after each step; it raises Cancelled."""
 
-        def tell(done: int, total: int, frame: Pixels | None) -> None:
+        def tell(done: int, total: int, preview: Preview | None) -> None:
             self.wire.check(self.number)
-            shown = frame is not None and self._preview(frame)
-            preview = self.file.name if shown else None
-            self.wire.say(
-                "progress", id=self.number, stage=stage, done=done, total=total, preview=preview
-            )  # fmt: skip
+            file = None
+            if self.previews:
+                self.previews.offer(preview)
+                file = self.previews.file
+            self.wire.say("progress", id=self.number, stage=stage, done=done, total=total, preview=file)
 
         return tell
-
-    def _preview(self, frame: Pixels) -> bool:
-        if self.silent or time.monotonic() - self._shown < PREVIEW_EVERY:
-            return False
-        self._shown = time.monotonic()
-        encode.preview(frame, self.file)
-        return True
 
 
 class Room:

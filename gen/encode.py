@@ -33,7 +33,7 @@ LOWEST = 2000  # bits a second: x264 counts in thousands and takes no 0
 THREADS = 2  # fixed: x264's bytes depend on it
 BT709 = 1  # H.273: primaries, transfer and matrix alike
 LEAST = 1 / 12  # of the first pass's bits a pixel: with fewer x264 only smears
-THUMBNAIL = 320  # pixels of a thumbnail's longer side
+THUMBNAIL = (320, 320)  # pixels of a thumbnail at most
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 #: Called after each frame with how many of how many are written; it raises when the job was cancelled.
@@ -146,15 +146,15 @@ def thumbnail(source: Path, file: Path) -> None:
     """The middle frame of the clip `source` as the small JPEG `file`. Raises EngineError."""
     with _reading(source) as (container, stream):
         for frame in islice(container.decode(video=0), stream.frames // 2, None):
-            return preview(_rgb(frame), file, long=THUMBNAIL)
+            return preview(_rgb(frame), file, box=THUMBNAIL)
     raise EngineError("The clip {file} cannot be read.", file=source.name)
 
 
-def preview(frame: Pixels, file: Path, *, long: int = 256) -> None:
-    """A small JPEG of one frame, its longer side `long` pixels at most. It can be made anew: no fsync."""
+def preview(frame: Pixels, file: Path, *, box: tuple[int, int]) -> None:
+    """A small JPEG of one frame, within so many pixels. It can be made anew: no fsync."""
     file.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(frame)
-    image.thumbnail((long, long), Image.Resampling.BOX)
+    image.thumbnail(box, Image.Resampling.BOX)
     draft = file.with_name(f".{file.name}")
     image.save(draft, "JPEG", quality=80)
     draft.replace(file)

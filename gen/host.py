@@ -244,7 +244,8 @@ class Host:
                     (self.data / folder / name).unlink(missing_ok=True)
                 raise
             finally:
-                (self.data / "previews" / file).with_suffix(".jpg").unlink(missing_ok=True)
+                for preview in (self.data / "previews").glob(f"{Path(file).stem}-*.jpg"):
+                    preview.unlink(missing_ok=True)
                 if self.idle:
                     self._rest = asyncio.create_task(self._sleep(), name="the engine's rest")
 

@@ -138,3 +138,13 @@ async def until_clips(place: Playground, channel: int, count: int, timeout: floa
 def texts(place: Playground, channel: int) -> list[str]:
     """What a bystander reads in a channel."""
     return [one["content"] for one in place.world.last(channel, place.user("Mod").id, 100)]
+
+
+def read(message: Any) -> str:
+    """All that a message says, in its content or its components."""
+
+    def said(components: list[Any]) -> list[str]:
+        inner = [line for one in components for line in said(one.get("components") or [])]
+        return [*(one["content"] for one in components if one["type"] == 10), *inner]
+
+    return "\n".join([message["content"], *said(message["components"])]).strip()

@@ -7,6 +7,7 @@ from typing import Any
 from playground import places
 from playground.person import Deed, Person
 from playground.server import Playground
+from tests.running import read
 
 PRIVATE = 1 << 6
 
@@ -63,7 +64,8 @@ def ticket_of(place: Playground, channel: int, person: Person, words: str) -> di
 
 
 def buttons(message: dict[str, Any]) -> list[str]:
-    return [one["custom_id"] for row in message["components"] for one in row["components"]]
+    rows = (row for row in message["components"] if row["type"] == 1)
+    return [one["custom_id"] for row in rows for one in row["components"]]
 
 
 def button(message: dict[str, Any], deed: str) -> str:
@@ -82,4 +84,4 @@ async def made(place: Playground, channel: int, person: Person, words: str) -> d
 
 
 async def history(person: Person, channel: int) -> str:
-    return str((await (await person.slash(channel, "history")).message())["content"])
+    return read(await (await person.slash(channel, "history")).message())

@@ -24,7 +24,7 @@ HOMES = {  # third-party package: where alone it may be imported
     "discord": ("commands", "bot"), "aiohttp": ("bot", "playground", "commands.errors"),
 }  # fmt: skip
 #: The half of `gen` that lives in child processes; the other half imports none of it.
-CHILD = ("gen.child", "gen.media", "gen.footage", "gen.encode", "gen.models", "gen.shapes")
+CHILD = ("gen.child", "gen.media", "gen.footage", "gen.encode", "gen.preview", "gen.models", "gen.shapes")
 STARTERS = {"gen.host", "gen.darkroom"}
 
 

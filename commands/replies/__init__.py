@@ -38,7 +38,7 @@ from commands.replies.pieces import (
     spoken,
     title,
 )
-from commands.replies.shelf import PAGE, SEARCH, Look, history
+from commands.replies.shelf import PAGE, SEARCH, Look, history, picture
 from commands.replies.ticket import failed, ticket
 
 __all__ = [
@@ -46,7 +46,7 @@ __all__ = [
     "Look", "Standing", "accepted", "asked", "audit", "bare", "broken", "card", "done", "everyones",
     "failed", "file_name", "flags_form", "forbidden", "forget", "forgetting", "forgotten", "help_",
     "history", "in_force", "info", "kept", "letter", "letter_sent", "link", "models", "outdated",
-    "parameters", "picture_form", "prefer", "queue", "reading", "refused", "reloaded", "remix_form",
-    "returned", "rules", "sent_privately", "settings", "spoken", "status", "stopped", "suggestion",
-    "ticket", "title", "unheard", "unreadable", "whole",
+    "parameters", "picture", "picture_form", "prefer", "queue", "reading", "refused", "reloaded",
+    "remix_form", "returned", "rules", "sent_privately", "settings", "spoken", "status", "stopped",
+    "suggestion", "ticket", "title", "unheard", "unreadable", "whole",
 ]  # fmt: skip

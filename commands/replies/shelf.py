@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
-from discord.ui import View
+from discord.ui import ActionRow, Item, LayoutView, Section, TextDisplay, Thumbnail
 
 from commands import buttons
-from commands.buttons import button, row
+from commands.buttons import button, layout
 from commands.replies import pieces
-from commands.words import count, fit, quote, say
+from commands.words import count, fit, plain, quote, say
 from gen.job import Job, State
 
 #: Clips on a page of /history.
 PAGE = 6
+#: Characters of what is said of one clip, and of a picture's words for those who do not see it.
+ABOUT, SPOKEN = 600, 200
 #: Characters of the words that a history is searched for: they travel in its buttons.
 SEARCH = 60
 
@@ -45,16 +47,22 @@ def history(
     more: bool = False,
     look: Look = Look(),
     children: Mapping[str, int] | None = None,
-) -> tuple[str, View]:
+    pictured: Collection[str] = (),
+) -> LayoutView:
     """A page of a person's clips, newest first; with `more`, a button to the older ones.
 
-    `children` says how many clips were made from each.
+    `children` says how many clips were made from each; `pictured` has the ids of those whose `picture` is
+    attached.
     """
     if not jobs:
-        return _nothing(locale, look), row()
-    lines = [_in_history(job, locale, (children or {}).get(job.id, 0)) for job in jobs]
+        return layout(TextDisplay(_nothing(locale, look)))
+    items: list[Item[Any]] = []
+    for job in jobs:
+        text = _in_history(job, locale, (children or {}).get(job.id, 0))
+        items.append(_beside(job, locale, text) if job.id in pictured else TextDisplay(text))
     if look.favourites:
-        lines.append(pieces.small(locale, say(locale, "⭐ on a clip keeps it here; taken back, no longer")))
+        tip = pieces.small(locale, say(locale, "⭐ on a clip keeps it here; taken back, no longer"))
+        items.append(TextDisplay(tip))
     turns = []
     if look.before:
         newest = Look("", look.favourites, look.words)
@@ -62,7 +70,22 @@ def history(
     if more:
         older = Look(jobs[-1].id, look.favourites, look.words)
         turns.append(button(buttons.PAGE, str(older), say(locale, "Older")))
-    return fit("\n".join(lines)), row(*turns)
+    if turns:
+        items.append(ActionRow(*turns))
+    return layout(*items)
+
+
+def picture(job: Job) -> str:
+    """The file name of the picture beside a clip in a history."""
+    return f"{job.id}.jpg"
+
+
+def _beside(job: Job, locale: str, text: str) -> Section[Any]:
+    spoken = plain(pieces.name(job, locale), SPOKEN)
+    thumbnail: Thumbnail[Any] = Thumbnail(
+        f"attachment://{picture(job)}", description=spoken, spoiler=job.spoiler
+    )
+    return Section(text, accessory=thumbnail)
 
 
 def _nothing(locale: str, look: Look) -> str:
@@ -86,4 +109,4 @@ def _in_history(job: Job, locale: str, children: int) -> str:
     came = count(locale, "1 made from it", "{number} made from it", children) if children else ""
     when = f"<t:{int(job.created)}:R>"
     facts = (state, when, job.request.recipe, pieces.seed(told), parent, came, pieces.number(told))
-    return f"{name}\n{pieces.small(locale, *facts)}"
+    return fit(f"{name}\n{pieces.small(locale, *facts)}", ABOUT)

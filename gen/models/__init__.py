@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 #: uint8, RGB: height × width × 3 for a picture, frames × height × width × 3 for a clip.
 Pixels = NDArray[np.uint8]
 
-#: Called after each real step with how many of how many are done, and perhaps a small preview picture.
+#: A picture of the clip in the making: there already, or made where one is wanted (None: it cannot be yet).
+Preview = Pixels | Callable[[], Pixels | None]
+
+#: Called after each real step with how many of how many are done, and perhaps a picture of the clip.
 #: It raises when the job was cancelled; a model lets that pass and leaves itself fit for the next job.
-OnStep = Callable[[int, int, Pixels | None], None]
+OnStep = Callable[[int, int, Preview | None], None]
 
 
 class Model(Protocol):

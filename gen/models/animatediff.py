@@ -37,6 +37,7 @@ from gen.errors import EngineError
 from gen.models import control, weights
 from gen.models import pipe as pipes
 from gen.models.device import Place, look
+from gen.models.glimpse import KNOWN, Glimpse
 from gen.models.switches import Switches
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Model:
             self.pipe, recipe.options, name=recipe.name, rung=self.place.rung, cache=cache
         )
         self.prompts = pipes.Prompts(lambda text: self.pipe.encode_prompt(text, self.device, 1, False)[0])
+        known = KNOWN.get(self.pipe.vae.config.latent_channels)
+        self.glimpse = Glimpse(recipe, cache, known=known, device=device)
         self.guide: control.Guide | None = None
         if "control" in recipe.weights:
             condition = str(recipe.options.get("condition", "none"))
@@ -92,6 +95,7 @@ class Model:
             shown = self._ends(request, pictures)
         latents = pipes.call(
             self.pipe, step, total,
+            view=pipes.View(self.glimpse, lambda latents: latents[0].transpose(0, 1)),
             **self._words(request),
             **shown,
             num_frames=request.frames,
@@ -105,7 +109,7 @@ class Model:
         with pipes.released(self.pipe):
             return pipes.decode(
                 latents[0].transpose(0, 1), self._pictured, step,
-                done=request.steps, chunk=CHUNK, size=(request.height, request.width),
+                done=request.steps, chunk=CHUNK, size=(request.height, request.width), glimpse=self.glimpse,
             )  # fmt: skip
 
     def _pipe(self, cache: Path, dtype: torch.dtype) -> Any:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffusers import HunyuanVideoFramepackPipeline, HunyuanVideoFramepackTransformer3DModel
+from torch import Tensor, cat
 
 from gen.models import pipe as pipes
 from gen.models import weights
 from gen.models.device import Place, look
+from gen.models.glimpse import Glimpse
 from gen.models.switches import Switches
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Model:
             self.pipe, recipe.options, name=recipe.name, rung=self.place.rung, cache=cache
         )
         self.prompts = pipes.Prompts(lambda text: self.pipe.encode_prompt(text, device=self.place.device))
+        self.glimpse = Glimpse(recipe, cache, device=device)
 
     def frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError."""
@@ -53,6 +56,7 @@ class Model:
         )  # fmt: skip
         return pipes.clip(
             self.pipe, step, request.steps * sections,
+            view=pipes.View(self.glimpse, _laid, frames=SQUEEZED * self.window + 1),
             **dict(words),
             **dict(zip(("image", "last_image"), shown, strict=False)),
             height=request.height,
@@ -78,3 +82,10 @@ class Model:
             },
         }  # fmt: skip
         return pipes.assemble(HunyuanVideoFramepackPipeline, base, dtype=dtype, given=given)
+
+
+def _laid(latents: Tensor) -> Tensor:
+    """A section's latents as frames × channels × height × width. The section made last is the clip's first,
+    where the picture comes before them: the first of them stands in for it."""
+    frames = latents[0].transpose(0, 1)
+    return cat([frames[:1], frames])

@@ -8,15 +8,18 @@ them; `negative`, for when nobody says what to avoid. Sides are multiples of 32,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffusers import LTXConditionPipeline
 from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
+from torch import Tensor
 
 from gen.models import pipe as pipes
 from gen.models import weights
 from gen.models.device import Place, look
+from gen.models.glimpse import Glimpse
 from gen.models.switches import Switches
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ class Model:
             self.pipe, recipe.options, name=recipe.name, rung=self.place.rung, cache=cache
         )
         self.prompts = pipes.Prompts(self._encode)
+        self.glimpse = Glimpse(recipe, cache, device=device)
 
     def frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError."""
@@ -51,6 +55,7 @@ class Model:
         options = self.recipe.options
         return pipes.clip(
             self.pipe, step, request.steps,
+            view=pipes.View(self.glimpse, partial(self._laid, request)),
             **self._words(request),
             **self._times(request.steps),
             **{name: options[name] for name in PASSED if name in options},
@@ -62,6 +67,14 @@ class Model:
             guidance_scale=request.guidance,
             generator=pipes.dice(request.seed),
         )  # fmt: skip
+
+    def _laid(self, request: Request, latents: Tensor) -> Tensor:
+        """frames × channels × height × width of one token for each; tokens of pictures come before them."""
+        pipe = self.pipe
+        frames = (request.frames - 1) // pipe.vae_temporal_compression_ratio + 1
+        high, wide = (side // pipe.vae_spatial_compression_ratio for side in (request.height, request.width))
+        tokens = latents[0, -frames * high * wide :]
+        return tokens.reshape(frames, high, wide, -1).permute(0, 3, 1, 2)
 
     def _times(self, steps: int) -> dict[str, Any]:
         times = self.recipe.options.get("timesteps")

@@ -7,6 +7,7 @@ import json
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +22,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from gen.errors import EngineError
+from gen.models.guess import guessing
 
 if TYPE_CHECKING:
-    from gen.models import OnStep, Pixels
+    from gen.models import OnStep, Pixels, Preview
+    from gen.models.glimpse import Glimpse
 
 #: What loading raises on files that are not what they should be.
 FAULTS = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ImportError)
@@ -156,8 +159,38 @@ def wrong(place: Path, error: Exception) -> EngineError:
     return EngineError("{file} could not be loaded: {fault}", file=_short(place), fault=fault)
 
 
-def call(pipe: Any, step: OnStep, total: int, *, last: int | None = None, **arguments: Any) -> Any:
-    """What `pipe` makes of `arguments`; `step` hears of each step, up to `last` of `total`, and may raise."""
+@dataclass(frozen=True)
+class View:
+    """How the latents that a pipeline steps through are looked at: `lay` makes them frames × channels ×
+    height × width. With `frames`, they are those of the clip's first frames only."""
+
+    glimpse: Glimpse
+    lay: Callable[[Tensor], Tensor]
+    frames: int | None = None
+
+    def strip(self, latents: Tensor | None) -> Pixels | None:
+        """A small picture of them."""
+        return None if latents is None else self.glimpse.strip(self.lay(latents))
+
+    def learn(self, latents: Tensor | None, clip: Pixels) -> None:
+        """Says what they were decoded to."""
+        if latents is not None:
+            self.glimpse.learn(self.lay(latents), clip[: self.frames])
+
+
+def call(
+    pipe: Any,
+    step: OnStep,
+    total: int,
+    *,
+    last: int | None = None,
+    view: View | None = None,
+    **arguments: Any,
+) -> Any:
+    """What `pipe` makes of `arguments`; `step` hears of each step, up to `last` of `total`, and may raise.
+
+    `view` gives pictures of the clip in the making, to a `step` that wants them.
+    """
     if unknown := arguments.keys() - signature(pipe.__call__).parameters.keys():
         raise TypeError(f"{type(pipe).__name__} takes no {sorted(unknown)}")  # some would swallow them
     done = 0
@@ -165,24 +198,26 @@ def call(pipe: Any, step: OnStep, total: int, *, last: int | None = None, **argu
     def ended(pipe: Any, index: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
         nonlocal done
         done = min(done + 1, total if last is None else last)
-        step(done, total, None)
+        step(done, total, (lambda: view.strip(guess.finished())) if view else None)
         return values
 
-    with released(pipe):
+    with released(pipe), guessing(pipe.scheduler) as guess:
         return pipe(**arguments, callback_on_step_end=ended)
 
 
-def clip(pipe: Any, step: OnStep, steps: int, **arguments: Any) -> Pixels:
+def clip(pipe: Any, step: OnStep, steps: int, *, view: View | None = None, **arguments: Any) -> Pixels:
     """The frames of a pipeline whose decoder takes the clip as a whole: its work is one step more."""
     total, done = steps + 1, 0
 
-    def denoised(now: int, *_: Any) -> None:
+    def denoised(now: int, _: int, preview: Preview | None) -> None:
         nonlocal done
-        step(done := now, total, None)
+        step(done := now, total, preview)
 
-    with watched(pipe.vae.decoder, lambda: step(done, total, None)):
-        video = call(pipe, denoised, total, last=steps, **arguments, output_type="pt").frames
+    with watched(pipe.vae.decoder, lambda: step(done, total, None)), guessing(pipe.scheduler) as guess:
+        video = call(pipe, denoised, total, last=steps, view=view, **arguments, output_type="pt").frames
     frames = pixels(video[0], low=0.0)
+    if view:
+        view.learn(guess.latents, frames)
     step(total, total, frames[len(frames) // 2])
     return frames
 
@@ -230,16 +265,21 @@ def decode(
     done: int,
     chunk: int,
     size: tuple[int, int],
+    glimpse: Glimpse | None = None,
 ) -> Pixels:
     """frames × channels × … of latents as frames of that height and width, `chunk` of them at a time.
 
-    `step` goes on from `done`, once for each chunk, with its first frame as the preview.
+    `step` goes on from `done`, once for each chunk, with its first frame as the preview. `glimpse` learns
+    from it.
     """
     chunks, clip = torch.split(latents, chunk), []
     for number, each in enumerate(chunks, start=1):
         clip.append(enlarged(run(each), size))
         step(done + number, done + len(chunks), clip[-1][0])
-    return np.concatenate(clip)
+    whole: Pixels = np.concatenate(clip)
+    if glimpse:
+        glimpse.learn(latents, whole)
+    return whole
 
 
 def enlarged(frames: Tensor, size: tuple[int, int]) -> Pixels:

@@ -16,6 +16,7 @@ from torch import Tensor
 from gen.models import pipe as pipes
 from gen.models import weights
 from gen.models.device import Place, look
+from gen.models.glimpse import STABLE_DIFFUSION, Glimpse
 from gen.models.switches import Switches
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Model:
         base = weights.find(recipe.weights["base"], cache)
         self.pipe = pipes.assemble(StableVideoDiffusionPipeline, base, dtype=look(device).half)
         self.place = Place(self.pipe, device, memory=recipe.memory, notes=cache, name=recipe.name)
+        self.glimpse = Glimpse(recipe, cache, known=STABLE_DIFFUSION, device=device)
         self.switches = Switches(
             self.pipe, recipe.options, name=recipe.name, rung=self.place.rung, cache=cache
         )
@@ -46,6 +48,7 @@ class Model:
         chunk = int(self.recipe.options.get("chunk", 4))
         latents = pipes.call(
             self.pipe, step, request.steps + -(-request.frames // chunk),
+            view=pipes.View(self.glimpse, lambda latents: latents[0]),
             image=pipes.images([picture], request.width, request.height)[0],
             height=request.height,
             width=request.width,
@@ -60,7 +63,10 @@ class Model:
         ).frames  # fmt: skip
         with pipes.released(self.pipe):
             size = (request.height, request.width)
-            return pipes.decode(latents[0], self._pictured, step, done=request.steps, chunk=chunk, size=size)
+            return pipes.decode(
+                latents[0], self._pictured, step,
+                done=request.steps, chunk=chunk, size=size, glimpse=self.glimpse,
+            )  # fmt: skip
 
     def _pictured(self, latents: Tensor) -> Tensor:
         vae = self.pipe.vae

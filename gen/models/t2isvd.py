@@ -17,10 +17,12 @@ from gen.errors import EngineError
 from gen.models import pipe as pipes
 from gen.models import svd, weights
 from gen.models.device import Place, look
+from gen.models.glimpse import STABLE_DIFFUSION, Glimpse
+from gen.models.guess import guessing
 
 if TYPE_CHECKING:
     from gen.job import Request
-    from gen.models import OnStep, Pixels
+    from gen.models import OnStep, Pixels, Preview
     from gen.recipe import Recipe
 
 KINDS = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
@@ -36,6 +38,8 @@ class Model:
         self.first = self._first(device, cache)
         self.place = Place(self.first, device, memory=0.0, notes=cache, name=f"{recipe.name}-text")
         self.place.leave()
+        known = STABLE_DIFFUSION if type(self.first).__name__ == KINDS[0] else None
+        self.glimpse = Glimpse(recipe, cache, part="text", known=known, device=device)
 
     def frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError."""
@@ -44,8 +48,8 @@ class Model:
         self.place.leave()
         self.second.place.enter()
 
-        def later(done: int, total: int, frame: Pixels | None) -> None:
-            step(steps + done, steps + total, frame)
+        def later(done: int, total: int, _: Preview | None) -> None:
+            step(steps + done, steps + total, None)  # the painted picture stays in sight
 
         try:
             return self.second.frames(request, [picture], later)
@@ -68,18 +72,22 @@ class Model:
         self.place.enter()
         chunk = int(self.recipe.options.get("chunk", 4))
         total = steps + request.steps + -(-request.frames // chunk)
-        made = pipes.call(
-            self.first, step, total,
-            last=steps,
-            prompt=request.prompt,
-            negative_prompt=request.negative,
-            height=request.height,
-            width=request.width,
-            num_inference_steps=steps,
-            guidance_scale=float(self.recipe.options.get("text_guidance", 7.5)),
-            generator=pipes.dice(request.seed),
-            output_type="pt",
-        ).images  # fmt: skip
+        view = pipes.View(self.glimpse, lambda latents: latents)
+        with guessing(self.first.scheduler) as guess:
+            made = pipes.call(
+                self.first, step, total,
+                last=steps,
+                view=view,
+                prompt=request.prompt,
+                negative_prompt=request.negative,
+                height=request.height,
+                width=request.width,
+                num_inference_steps=steps,
+                guidance_scale=float(self.recipe.options.get("text_guidance", 7.5)),
+                generator=pipes.dice(request.seed),
+                output_type="pt",
+            ).images  # fmt: skip
         picture: Pixels = np.ascontiguousarray(pipes.pixels(made, low=0.0)[0])
+        view.learn(guess.latents, picture[None])
         step(steps, total, picture)
         return picture

@@ -22,6 +22,7 @@ from gen.job import Task
 from gen.models import pipe as pipes
 from gen.models import weights
 from gen.models.device import Place, look
+from gen.models.glimpse import Glimpse
 from gen.models.switches import Switches
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Model:
             self.pipe, recipe.options, name=recipe.name, rung=self.place.rung, cache=cache
         )
         self.prompts = pipes.Prompts(self._encode)
+        self.glimpse = Glimpse(recipe, cache, device=device)
 
     def frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError."""
@@ -56,6 +58,7 @@ class Model:
     def _frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         return pipes.clip(
             self.pipe, step, request.steps,
+            view=pipes.View(self.glimpse, lambda latents: latents[0].transpose(0, 1)),
             **self._words(request),
             **self._shown(request, pictures),
             height=request.height,

@@ -13,7 +13,7 @@ from playground.filling import Impossible
 from playground.person import Person
 from playground.server import Playground
 from tests.bot.conftest import CHANGED, Scene, Stage, configured
-from tests.running import running
+from tests.running import read, running
 from tests.speaking import button, pressed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -46,7 +46,7 @@ async def order(stage: Stage, act: str, **options: Any) -> str:
 
 
 async def told(scene: Scene, name: str, **options: Any) -> str:
-    return str((await (await scene.person.slash(scene.channel, name, options)).message())["content"])
+    return read(await (await scene.person.slash(scene.channel, name, options)).message())
 
 
 async def test_it_is_hidden_from_others_and_refused_where_it_cannot_be(office: Stage) -> None:

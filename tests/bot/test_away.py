@@ -12,7 +12,7 @@ import pytest_asyncio
 from playground import places
 from playground.filling import Impossible
 from tests.bot.conftest import CHANGED, Scene, Stage, configured
-from tests.running import running
+from tests.running import read, running
 from tests.speaking import button, pressed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -89,7 +89,7 @@ async def test_it_works_in_a_private_channel_among_people(abroad: Stage) -> None
     await scene.ask("a boat")
     await until_clips(scene, 1)
     deed = await scene.person.slash(group.id, "history")
-    assert "a boat" in (await deed.message())["content"]
+    assert "a boat" in read(await deed.message())
 
 
 async def test_after_a_kill_the_clip_still_comes_once(abroad: Stage) -> None:
@@ -153,7 +153,7 @@ async def test_a_clip_that_is_too_late_comes_by_direct_message_or_is_kept(abroad
         abroad.place.world.token_lives = lives
     began = time.monotonic()
     while True:
-        text = (await (await closed.person.slash(closed.channel, "history")).message())["content"]
+        text = read(await (await closed.person.slash(closed.channel, "history")).message())
         if "kept; it could not be sent" in text:
             break
         assert time.monotonic() - began < 40, text

@@ -14,7 +14,7 @@ from playground.permissions import EVERYONE, Can
 from playground.person import Person
 from playground.server import Playground
 from tests.bot.conftest import Scene, Stage, configured
-from tests.running import Bot, picture
+from tests.running import Bot, picture, read
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -78,7 +78,7 @@ async def test_a_clip_is_written_down_before_a_busy_channel_takes_its_reaction(s
     await stage.place.until(lambda: slow.hits == 1)
     deed = await scene.person.slash(scene.channel, "history")
     link = f"/{scene.channel}/{scene.clips()[0]['id']})"
-    assert link in (await deed.message())["content"]  # it is POSTED, and knows its message
+    assert link in read(await deed.message())  # it is POSTED, and knows its message
     await scene.until_done()
     stage.place.faults.clear()
 
@@ -203,7 +203,7 @@ async def _kept(scene: Scene, channel: int) -> str:
     async with asyncio.timeout(40):
         text = ""
         while "kept; it could not be sent" not in text:
-            text = (await (await scene.person.slash(channel, "history")).message())["content"]
+            text = read(await (await scene.person.slash(channel, "history")).message())
     return text
 
 

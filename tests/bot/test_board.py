@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import aiohttp
 import discord
 import pytest
 
-from bot.board import LOOK, SHORT, Board
+from bot.board import LOOK, PACE, SHORT, Board
 from bot.client import Client
 from bot.post import Post
 from commands import replies
@@ -121,3 +122,29 @@ async def test_a_ticket_that_cannot_fill_its_place_is_sent_as_a_message(stage: S
     assert any(one.code == 50027 for one in stage.place.journal.requests("/webhooks/*"))
     stage.place.world.token_lives = usual
     stage.place.faults.clear()
+
+
+@seen
+async def test_a_ticket_shows_the_clip_in_the_making_and_nothing_of_one_that_does_not_come(
+    stage: Stage,
+) -> None:
+    scene = await stage.scene()
+    await scene.ask("an endless star", model="endless")
+    files: dict[str, int] = {}  # how many tickets showed each picture
+
+    def shown() -> list[Any]:
+        tickets = stage.place.world.last(scene.channel, stage.place.user("Mod").id, 5)
+        pictures = [file for ticket in tickets for file in ticket["attachments"]]
+        files.update((file["url"], file["size"]) for file in pictures)
+        return [file["filename"] for file in pictures]
+
+    await stage.place.until(lambda: shown() == ["preview.jpg"], 40)
+    await stage.place.until(lambda: shown() == ["preview.jpg"] and len(files) == 2, 40)  # it goes on
+    assert all(500 < size < 60_000 for size in files.values())
+    edits = [one.at for one in stage.place.journal.requests(f"/channels/{scene.channel}/*", "PATCH")]
+    assert len(edits) >= 2
+    assert all(later - earlier > PACE - 0.1 for earlier, later in pairwise(edits))
+    await scene.person.slash(scene.channel, "cancel")
+    await scene.until_text("Cancelled")
+    await stage.place.until(lambda: shown() == [], 40)
+    assert not list((stage.bot.data / "previews").iterdir())

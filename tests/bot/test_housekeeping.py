@@ -21,7 +21,7 @@ from db.ledger import Ledger
 from gen.errors import Undeliverable
 from gen.job import Asker, Clip, Job, Request, State, Task
 from tests.bot.conftest import Scene, configured
-from tests.running import ROOT, running
+from tests.running import ROOT, read, running
 
 NOW = 1_000 * DAY
 
@@ -196,7 +196,7 @@ async def test_a_backup_is_taken_while_the_bot_works_and_put_back_when_it_is_sto
         scene, copy = Scene(place, place.channel("clips"), place.person("Ada")), tmp_path / "copy.db"
         await (await scene.ask("under way", model="slow", seconds=2)).message()
         code, words = await _bot(bot.data, place, "backup", str(copy))
-        assert code == 0 and "1 jobs" in words, words
+        assert code == 0 and "1 jobs" in words, read
         await scene.until_done()
         await scene.ask("after the backup")
         await scene.until_done(2)
@@ -207,12 +207,12 @@ async def test_a_backup_is_taken_while_the_bot_works_and_put_back_when_it_is_sto
         place.expect(429, f"/channels/{scene.channel}/*")  # the new process does not know what was used up
         place.expect(10008, f"/channels/{scene.channel}/*")  # the ticket that the copy knows is gone
         code, words = await _bot(bot.data, place, "restore", str(copy))
-        assert code == 0 and "1 jobs" in words, words
+        assert code == 0 and "1 jobs" in words, read
         await bot.start()
         # The job was waiting when the copy was taken: it is made once more, and found where it was posted.
         rolled = f"/channels/{scene.channel}/messages/{scene.clips()[0]['id']}/reactions/*"
         await place.until(lambda: len(place.journal.requests(rolled, "PUT")) == 2)
-        text = (await (await scene.person.slash(scene.channel, "history")).message())["content"]
+        text = read(await (await scene.person.slash(scene.channel, "history")).message())
         assert f"/{scene.channel}/{scene.clips()[0]['id']})" in text
         assert "after the backup" not in text
         assert len(scene.clips()) == 2

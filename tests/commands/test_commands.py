@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from playground.server import Playground
-from tests.running import Bot, picture, running
+from tests.running import Bot, picture, read, running
 from tests.speaking import (
     PRIVATE,
     button,
@@ -329,12 +329,12 @@ async def test_history_has_links_and_pages(place: Playground, channel: int) -> N
         await until_clip(place, channel, lee, f"leaf {number}")
     deed = await lee.slash(channel, "history")
     first = await deed.message()
-    assert "leaf 6" in first["content"]
-    assert "leaf 0" not in first["content"]
+    assert "leaf 6" in read(first)
+    assert "leaf 0" not in read(first)
     await lee.press(int(first["id"]), buttons(first)[0])
-    await place.until(lambda: deed.original and link in deed.original["content"])
+    await place.until(lambda: deed.original and link in read(deed.original))
     assert deed.original
-    assert "leaf 1" not in deed.original["content"]
+    assert "leaf 1" not in read(deed.original)
     assert buttons(deed.original) == ["page:.a."]
 
 

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from playground.server import Playground
-from tests.running import Bot, picture, running
+from tests.running import Bot, picture, read, running
 from tests.speaking import (
     PRIVATE,
     button,
@@ -177,7 +177,7 @@ async def test_a_star_keeps_a_clip_and_taken_back_keeps_it_no_longer(place: Play
 
     async def kept() -> str:
         deed = await mia.slash(channel, "history", {"favourites": True})
-        return str((await deed.message())["content"])
+        return read(await deed.message())
 
     await until_said(place, kept, lambda text: "a lone star" in text and "my own moon" in text)
     await mia.unreact(int(other["id"]), "⭐")
@@ -209,18 +209,18 @@ async def test_a_history_is_searched_and_paged_and_tells_the_family(place: Playg
 
     deed = await ned.slash(channel, "history", {"search": "PINE"})
     page = await deed.message()
-    assert "Pine 5" in page["content"] and "oak" not in page["content"]
-    assert f"from `{job}`" in page["content"]
-    assert "1 made from it" not in page["content"]
+    assert "Pine 5" in read(page) and "oak" not in read(page)
+    assert f"from `{job}`" in read(page)
+    assert "1 made from it" not in read(page)
     assert [one.split(":")[0] for one in buttons(page)] == ["page"]
     await ned.press(int(page["id"]), buttons(page)[0])
-    await place.until(lambda: deed.original and "1 made from it" in deed.original["content"])
+    await place.until(lambda: deed.original and "1 made from it" in read(deed.original))
     assert deed.original
     await ned.press(int(page["id"]), buttons(deed.original)[0])  # back to the newest
-    await place.until(lambda: deed.original and "Pine 5" in deed.original["content"])
+    await place.until(lambda: deed.original and "Pine 5" in read(deed.original))
 
     deed = await ned.slash(channel, "history", {"search": "birch"})
-    assert (await deed.message())["content"] == "None of your clips has the words “birch”."
+    assert read(await deed.message()) == "None of your clips has the words “birch”."
 
 
 async def test_a_clip_is_shown_again_by_its_id(place: Playground, channel: int) -> None:
@@ -296,7 +296,7 @@ async def test_each_reads_their_own_language(place: Playground, channel: int) ->
     await ben.react(int(message["id"]), "🔁")
     assert "シード" in (await until_clip(place, channel, ben, "猫と星"))["content"]
     for command in ("help", "info", "models", "history", "queue"):
-        text = (await (await cyd.slash(channel, command)).message())["content"]
+        text = read(await (await cyd.slash(channel, command)).message())
         for line in text.splitlines():
             bare = re.sub(r"`[^`]*`|https?://\S+|<[^>]*>|\*\*[^*]*\*\*|-#|[^a-zA-Z\s]", "", line)
             assert len(bare.split()) < 4 or re.search(r"[\u3040-\u9fff]", line), line

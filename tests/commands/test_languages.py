@@ -15,6 +15,7 @@ import discord
 import pytest
 from babel.messages.pofile import read_po
 from discord import app_commands
+from discord.ui import Button, Thumbnail
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -200,10 +201,14 @@ def test_whatever_is_typed_every_answer_fits_in_every_language(job: Job, words: 
             replies.letter(long, language, link=True)[0],
             replies.parameters(long, language, children=["0" * 10] * 20),
             replies.returned(BadRequest("{name} is empty; send a picture.", name=words), words, language),
-            replies.history([told] * 6, language, more=True, look=Look("0" * 10, True, words[:60]))[0],
             replies.help_(language),
         ]
         assert all(0 < len(text) <= 2000 for text in said)
         assert all(text.count("```") in (0, 2) for text in said)
-        _, turns = replies.history([told], language, more=True, look=Look("0" * 10, True, words[:60]))
-        assert all(len(child.custom_id) <= 100 for child in turns.children)
+        look = Look("0" * 10, True, words[:60])
+        page = replies.history([told] * 6, language, more=True, look=look, pictured=[told.id])
+        assert 0 < page.content_length() <= 4000
+        assert page.total_children_count <= 40
+        inside = list(page.walk_children())
+        assert sum(isinstance(one, Thumbnail) for one in inside) == 6
+        assert all(len(one.custom_id) <= 100 for one in inside if isinstance(one, Button))

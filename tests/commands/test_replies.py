@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from discord.ui import LayoutView, Section, TextDisplay
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,11 @@ def job(**changes: object) -> Job:
 
 def labels(view: object) -> list[str]:
     return [child.label for child in view.children]
+
+
+def texts(view: LayoutView) -> list[str]:
+    """What a message of Components V2 says, piece by piece."""
+    return [each.content for each in view.walk_children() if isinstance(each, TextDisplay)]
 
 
 def ids(view: object) -> list[str]:
@@ -113,7 +119,7 @@ async def test_every_message_fits_and_needs_no_luck(prompt: str, note: str, pare
     messages = [replies.ticket(each, place, paused=note)[0] for each in (one, one.running(1.0), made, *ended)]
     messages += [
         replies.card(made, recipe=MUTE)[0],
-        replies.history([*ended] * 2, "en-US", more=True)[0],
+        *texts(replies.history(ended, "en-US", more=True)),
     ]
     messages += [replies.queue([place] * 40, 111, "en-US", paused=note), replies.stopped(one, "en-US")]
     messages += [replies.refused(LaneFull("You have {a}{b}.", a=note, b=prompt), "en-US")]
@@ -128,9 +134,10 @@ async def test_a_page_of_history_is_never_cut(prompt: str) -> None:
         prompt=prompt, recipe="r" * 40, seed=2**32 - 1, asker=Asker(user=2**63, channel=2**63, guild=2**63)
     )
     made = replace(long, id="0" * 10, created=1.8e9).running(1.0).made(CLIP).ticketed(2**63)
-    text, _ = replies.history([made] * replies.PAGE, "en-US", more=True)
-    assert text.count("seed") >= replies.PAGE
-    assert text.endswith("`0000000000`")
+    page = replies.history([made] * replies.PAGE, "en-US", more=True, pictured=[made.id])
+    assert len(texts(page)) == replies.PAGE
+    assert all("seed" in text and text.endswith("`0000000000`") for text in texts(page))
+    assert page.content_length() <= 4000
 
 
 def test_what_is_too_long_is_cut_between_lines() -> None:
@@ -273,15 +280,19 @@ def test_a_long_line_is_cut_but_never_before_mine() -> None:
 
 async def test_a_history_links_to_clips_and_says_what_became_of_the_others() -> None:
     posted = JOB.running(1.0).made(CLIP).posted(777, 9.0)
-    text, view = replies.history([posted, JOB.cancelled(3.0)], "en-US", more=True)
-    assert text.splitlines() == [
+    view = replies.history([posted, JOB.cancelled(3.0)], "en-US", more=True)
+    assert "\n".join(texts(view)).splitlines() == [
         "[**a red star**](https://discord.com/channels/333/222/777)",
         "-# <t:1000:R> · camera · seed `7` · id `abc123`",
         "**a red star**",
         "-# cancelled · <t:1000:R> · camera · seed `7` · id `abc123`",
     ]
-    assert ids(view) == ["page:abc123.a."]
-    assert replies.history([], "en-US")[0] == "You have no clips yet; /animate makes one."
+    assert ids(view.children[-1]) == ["page:abc123.a."]
+    assert texts(replies.history([], "en-US")) == ["You have no clips yet; /animate makes one."]
+    both = replies.history([posted, replace(posted, id="other")], "en-US", pictured=["other"])
+    (section,) = [each for each in both.children if isinstance(each, Section)]
+    assert section.accessory.media.url == f"attachment://{replies.picture(replace(posted, id='other'))}"
+    assert section.accessory.description == "a red star"
 
 
 def test_a_private_clips_link_leads_to_direct_messages() -> None:

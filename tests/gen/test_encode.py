@@ -209,6 +209,6 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, room: int) -> No
 
 
 def test_a_preview_is_small(tmp_path: Path) -> None:
-    encode.preview(waves(1, 640, 360)[0], tmp_path / "a.jpg")
+    encode.preview(waves(1, 640, 360)[0], tmp_path / "a.jpg", box=(256, 256))
     assert 0 < (tmp_path / "a.jpg").stat().st_size < 30_000
     assert [file.name for file in tmp_path.iterdir()] == ["a.jpg"]

@@ -438,5 +438,5 @@ async def test_a_slow_clip_shows_a_small_picture_and_takes_it_away(hosts: Hosts,
 
     await hosts().make(asked("slow", frames=70, width=640, height=320), look, limit=AMPLE)
     assert shown
-    assert set(shown) == {(256, 128)}
+    assert set(shown) == {(512, 256)}
     assert not list((tmp_path / "previews").iterdir())

@@ -96,9 +96,11 @@ def test_t2isvd(store: Path, tmp_path: Path) -> None:
     options = {"text_steps": 3, "text_guidance": 2.0, "chunk": 4}
     model = made(t2isvd.Model, tmp_path, weights, options=options)
     request = tiny.request(model.recipe, width=32, height=32, frames=3, steps=1, negative="a")
-    previews = []
-    model.frames(request, [], lambda done, total, frame: previews.append(done) if frame is not None else None)
-    assert previews == [3, 5]  # the picture, then the clip's first frames
+    previews: list[Any] = []
+    model.frames(request, [], lambda done, total, frame: previews.append((done, frame)))
+    painted = [(done, frame) for done, frame in previews if isinstance(frame, np.ndarray)]
+    assert [(done, frame.shape) for done, frame in painted] == [(3, (32, 32, 3))]
+    assert previews[-3:] == [(3, painted[0][1]), (4, None), (5, None)]  # it stays in sight
     clip = judge(model, request, [], steps=5)
     differs(model, request, [], clip, prompt="blue", negative="b", seed=8)
     with pytest.raises(EngineError) as found:
