@@ -16,6 +16,9 @@ from diffusers.models.attention_dispatch import _AttentionBackendRegistry
 from gen.errors import EngineError
 from gen.models import animatediff, device, svd, switches, wan
 
+#: Tracing code is slow on a machine that others use.
+pytestmark = pytest.mark.timeout(600)
+
 
 def silent(*_: Any) -> None:
     """Nobody watches."""
