@@ -271,7 +271,7 @@ async def test_a_newcomer_learns_how_to_begin_what_there_is_and_what_is_theirs(
     assert re.search(
         r"\*\*testcard\*\* The prompt's words.*\n-# /animate · taken .* s a clip here · licence: MIT", models
     )
-    assert "must be accepted first: svd" in models
+    assert "want more than this machine has" in models and "svd" in models
     info = await (await rosa.slash(channel, "info")).message()
     assert info["flags"] & PRIVATE
     assert "In the line: 0 of at most 5 clips" in info["content"]
