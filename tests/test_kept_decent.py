@@ -18,7 +18,7 @@ from tests.test_first_minute import CHROMIUM, Program, messages, opened, plays, 
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: nobody saw what is hidden"),
-    pytest.mark.timeout(300),  # the engine loads torch beside a browser, twice
+    pytest.mark.timeout(900),  # the engine loads torch beside a browser, twice
 ]
 
 #: Long enough for a ticket to be read.
@@ -76,7 +76,7 @@ async def test_words_are_left_out_a_clip_is_hidden_and_another_refused(
         await expect(videos(page)).to_have_count(1, timeout=60_000)
         await expect(messages(page).last).to_contain_text("a tree in grey rain")
         await type_command(page, "img2vid", image=picture)
-        await expect(videos(page)).to_have_count(2, timeout=90_000)
+        await expect(videos(page)).to_have_count(2, timeout=240_000)
         cover = messages(page).last.get_by_role("button", name="Spoiler: show")
         await expect(cover).to_be_visible()
         await keep_shot(page, "clip-hidden")
@@ -89,7 +89,7 @@ async def test_words_are_left_out_a_clip_is_hidden_and_another_refused(
     async with opened(program.address) as page:
         await online(page)
         await messages(page).last.get_by_role("button", name="Reroll").click()
-        await expect(last(page)).to_contain_text("The check of this model found “red”", timeout=90_000)
+        await expect(last(page)).to_contain_text("The check of this model found “red”", timeout=240_000)
         await expect(last(page)).to_contain_text("It does not count against your limit")
         await expect(videos(page)).to_have_count(2)
         await keep_shot(page, "clip-refused")

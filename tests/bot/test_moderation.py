@@ -18,7 +18,7 @@ from tests.gen.models import tiny_check
 from tests.gen.models.tiny_check import BLUE, RED
 from tests.running import running
 
-pytestmark = pytest.mark.timeout(300)  # its engine loads torch, which takes a busy machine a minute
+pytestmark = pytest.mark.timeout(600)  # its engine loads torch, which takes a busy machine minutes
 seen = pytest.mark.asyncio(loop_scope="module")
 
 #: The camera over a picture, and the check that finds red ones; and one whose weights are gone.
@@ -106,7 +106,7 @@ async def chosen(stage: Stage, **settings: str) -> Scene:
 async def test_what_nothing_is_found_in_is_posted_openly(stage: Stage) -> None:
     scene = await stage.scene()
     await animate(scene, BLUE)
-    [clip] = await scene.until_done(timeout=100)
+    [clip] = await scene.until_done(timeout=240)
     assert not name(clip).startswith("SPOILER_")
 
 
@@ -114,7 +114,7 @@ async def test_what_nothing_is_found_in_is_posted_openly(stage: Stage) -> None:
 async def test_what_is_found_stands_behind_a_spoiler_wherever_it_goes(stage: Stage) -> None:
     scene, place = await stage.scene(), stage.place
     await animate(scene, RED)
-    [clip] = await scene.until_done(timeout=100)
+    [clip] = await scene.until_done(timeout=240)
     assert name(clip).startswith("SPOILER_picture") or name(clip).startswith("SPOILER_seen")
     job = re.search(r"id `(\w+)`", clip["content"])
     assert job
@@ -125,7 +125,7 @@ async def test_what_is_found_stands_behind_a_spoiler_wherever_it_goes(stage: Sta
     [letter] = await scene.direct()
     assert name(letter).startswith("SPOILER_")
     await press(scene, clip, "reroll")
-    await place.until(lambda: len(scene.clips()) == 3, 100)
+    await place.until(lambda: len(scene.clips()) == 3, 240)
     assert all(name(one).startswith("SPOILER_") for one in scene.clips())
     assert "check reds: red 0.9" in stage.bot.words and job[1] in stage.bot.words
 
@@ -134,7 +134,7 @@ async def test_what_is_found_stands_behind_a_spoiler_wherever_it_goes(stage: Sta
 async def test_an_age_restricted_channel_shows_it_and_others_still_do_not(stage: Stage) -> None:
     scene = await restricted(stage)
     await animate(scene, RED)
-    [clip] = await scene.until_done(timeout=100)
+    [clip] = await scene.until_done(timeout=240)
     assert not name(clip).startswith("SPOILER_")
     job = re.search(r"id `(\w+)`", clip["content"])
     assert job
@@ -150,7 +150,7 @@ async def test_an_age_restricted_channel_shows_it_and_others_still_do_not(stage:
     )  # fmt: skip
     inside = Scene(stage.place, thread.id, scene.person)
     await animate(inside, RED)
-    [clip] = await inside.until_done(timeout=100)
+    [clip] = await inside.until_done(timeout=240)
     assert not name(clip).startswith("SPOILER_")
 
 
@@ -171,7 +171,7 @@ async def test_unwanted_words_are_left_out_and_named_to_the_asker(stage: Stage) 
     scene = await stage.scene()
     await scene.ask("a plum in purple rain -neg PLUMS", model="slow")
     await scene.until_text("left out: ||plum||, ||purple rain||, ||PLUMS||")
-    [clip] = await scene.until_done(timeout=100)
+    [clip] = await scene.until_done(timeout=240)
     assert "a in grey rain" in clip["content"] and "plum" not in clip["content"].casefold()
     assert name(clip).startswith("a-in-grey-rain")
 
@@ -190,7 +190,7 @@ async def test_a_server_may_be_stricter_and_a_refused_clip_is_nowhere(stage: Sta
     clips = stage.bot.data / "clips"
     kept = set(clips.iterdir())
     await animate(scene, RED)
-    await scene.until_text("The check of this model found “red” in the clip", 100)
+    await scene.until_text("The check of this model found “red” in the clip", 240)
     [text] = scene.texts()
     assert "the clip was not kept" in text and "It does not count against your limit" in text
     assert set(clips.iterdir()) == kept and scene.clips() == []
@@ -204,7 +204,7 @@ async def test_a_server_may_be_stricter_and_a_refused_clip_is_nowhere(stage: Sta
     await stage.place.do(places.restrict, stage.place.world.channels[scene.channel])
     await animate(scene, RED)
     await scene.until_text("id `")
-    await stage.place.until(lambda: bool(scene.clips()), 100)
+    await stage.place.until(lambda: bool(scene.clips()), 240)
     [clip] = scene.clips()
     assert not name(clip).startswith("SPOILER_")
     number = re.search(r"id `(\w+)`", clip["content"])
