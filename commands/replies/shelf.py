@@ -83,7 +83,7 @@ def picture(job: Job) -> str:
 def _beside(job: Job, locale: str, text: str) -> Section[Any]:
     spoken = plain(pieces.name(job, locale), SPOKEN)
     thumbnail: Thumbnail[Any] = Thumbnail(
-        f"attachment://{picture(job)}", description=spoken, spoiler=job.spoiler
+        f"attachment://{picture(job)}", description=spoken, spoiler=job.spoiler or job.delicate
     )
     return Section(text, accessory=thumbnail)
 
