@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.running import ROOT
+from bench.stage import shipped
 from tests.test_after_the_clip import keep_shot, last, private
 from tests.test_first_minute import CHROMIUM, Program, opened, plays, type_command, videos
 
@@ -44,12 +44,10 @@ async def order(page: Page, act: str, **options: str) -> None:
     await page.locator(".strip button[type=submit]").click()
 
 
-async def test_an_operator_holds_the_line_and_keeps_someone_out(tmp_path: Path, monkeypatch) -> None:
+async def test_an_operator_holds_the_line_and_keeps_someone_out(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
-    shipped = (ROOT / "config.toml").read_text("utf-8")
-    config.write_text(shipped, "utf-8")
-    monkeypatch.setenv("ZOETROPE_CONFIG", str(config))
-    program = Program(tmp_path)
+    config.write_text(shipped(), "utf-8")
+    program = Program(tmp_path, config=config)
     await program.start()
     async with opened(program.address) as page:
         await online(page)
@@ -60,7 +58,7 @@ async def test_an_operator_holds_the_line_and_keeps_someone_out(tmp_path: Path, 
 
     own = re.search(r"operators\.users = \[(\d+)\]", said)
     assert own
-    config.write_text(shipped.replace("users = []", f"users = [{own[1]}]"), "utf-8")
+    config.write_text(shipped().replace("users = []", f"users = [{own[1]}]"), "utf-8")
     await program.start()
     async with opened(program.address) as page:
         await online(page)
