@@ -95,6 +95,7 @@ async def show_everyone(page: Page) -> None:
     await private(page, "shows your clips")
 
 
+@pytest.mark.timeout(300)  # a busy machine takes its time for three clips and two starts
 async def test_a_gallery_is_visited_searched_and_emptied(tmp_path: Path) -> None:
     program, base = with_gallery(tmp_path)
     await program.start()
@@ -103,6 +104,7 @@ async def test_a_gallery_is_visited_searched_and_emptied(tmp_path: Path) -> None
         await type_command(page, "animate", prompt="a red star over the sea -motion 2 -seed 7")
         await expect(videos(page)).to_have_count(1, timeout=40_000)
         await messages(page).first.get_by_role("button", name="Reroll").click()
+        await expect(videos(page)).to_have_count(2, timeout=40_000)
         await type_command(page, "animate", prompt="a paper boat in the rain -ar 9:16")
         await expect(videos(page)).to_have_count(3, timeout=40_000)
 
