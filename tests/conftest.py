@@ -1,11 +1,25 @@
-"""The order of all tests: the longest one first, so that it runs beside the others and not after them."""
+"""The order of all tests, the longest one first, and the end of what a failed one left."""
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
+
 import pytest
+
+from tests.running import LEFT
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the kill matrix first; the rest stays as it was."""
     items.sort(key=lambda item: item.path.name != "test_kill_matrix.py")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """A program that a failed test left would slow down all others."""
+    while LEFT:
+        with suppress(ProcessLookupError):
+            os.killpg(LEFT.pop(), signal.SIGKILL)

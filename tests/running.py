@@ -20,6 +20,9 @@ from playground.server import Playground
 
 ROOT = Path(__file__).parents[1]
 
+#: Process groups of programs that tests started and did not end yet.
+LEFT: set[int] = set()
+
 
 def picture(size: tuple[int, int] = (320, 240), seed: int = 1, kind: str = "PNG") -> bytes:
     """A picture with enough in it to see it move."""

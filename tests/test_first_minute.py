@@ -16,7 +16,7 @@ import pytest
 from playwright.async_api import Locator, Page, async_playwright, expect
 
 from bench.stage import shipped
-from tests.running import ROOT
+from tests.running import LEFT, ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -57,10 +57,11 @@ class Program:
             *command, *self.options, "--", sys.executable, "-m", "bot", cwd=ROOT, env=environ,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
+        LEFT.add(self.process.pid)
         self.address = ""
         found = asyncio.Event()
         self.reading = asyncio.create_task(self._read(found))
-        await asyncio.wait_for(found.wait(), 30)
+        await asyncio.wait_for(found.wait(), 60)
 
     async def _read(self, found: asyncio.Event) -> None:
         assert self.process.stdout
@@ -76,7 +77,8 @@ class Program:
             os.killpg(self.process.pid, sign)
         else:
             self.process.send_signal(sign)
-        await asyncio.wait_for(self.process.wait(), 30)
+        await asyncio.wait_for(self.process.wait(), 40)
+        LEFT.discard(self.process.pid)
         await self.reading
 
 
