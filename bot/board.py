@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from heapq import nsmallest
 from pathlib import Path
@@ -58,10 +58,13 @@ class Ticket:
     shown: str = ""
     picture: str | None = None  # the file of the picture that it shows, "" for none; None: who knows
     due: float = 0.0  # not edited before then, by the monotonic clock
-    busy: bool = False  # a request for it is under way
+    free: asyncio.Event = field(default_factory=asyncio.Event)  # no request for it is under way
     tries: int = 0  # in vain, one after the other
     failing: float | None = None  # since when its last words are tried in vain, by the monotonic clock
     reacted: bool = False  # the clip has its reaction
+
+    def __post_init__(self) -> None:
+        self.free.set()
 
 
 class Board:
@@ -94,14 +97,15 @@ class Board:
     async def open(self, job: Job, send: Callable[[str, discord.ui.View], Awaitable[int]]) -> None:
         """Sends a new job's ticket by `send`, which answers with the message's id, and keeps it true."""
         ticket = self.tickets.setdefault(job.id, Ticket(job))
-        ticket.busy, ticket.picture = True, ""
+        ticket.free.clear()
+        ticket.picture = ""
         try:
             text, view = self.draw(ticket.job, self._place(job))
             await self._opened(ticket, await self._persist(job, partial(send, text, view)), text)
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             log.warning("job %s: its ticket was not sent (%s); it is sent anew", job.id, error)
         finally:
-            ticket.busy = False
+            ticket.free.set()
 
     async def _persist(self, job: Job, send: Callable[[], Awaitable[int]]) -> int:
         """Sends until Discord takes it or says that it never will; sent twice, a ticket is one message."""
@@ -139,6 +143,12 @@ class Board:
             ticket.due, ticket.tries, ticket.failing = 0.0, 0, None
             self._changed.set()
 
+    async def leave(self, user: int) -> None:
+        """Says no more of that person's jobs: their tickets are about to be deleted."""
+        for ticket in [one for one in self.tickets.values() if one.job.asker.user == user]:
+            self.tickets.pop(ticket.job.id, None)
+            await ticket.free.wait()
+
     def adopt(self, jobs: Iterable[Job]) -> None:
         """Takes up the tickets of jobs that an earlier run left."""
         for job in jobs:
@@ -162,7 +172,7 @@ class Board:
         due = [
             ticket
             for ticket in self.tickets.values()
-            if ticket.due <= now and not ticket.busy and ticket.job.asker.channel not in self._channels
+            if ticket.due <= now and ticket.free.is_set() and ticket.job.asker.channel not in self._channels
         ]
         if not due:
             return
@@ -181,7 +191,7 @@ class Board:
             if text == ticket.shown and picture is None and ticket.job.state not in ENDED:
                 ticket.due = now + LOOK  # the others' turn
                 continue
-            ticket.busy = True
+            ticket.free.clear()
             self._channels.add(ticket.job.asker.channel)
             group.create_task(self._update(ticket, text, view, picture), name=f"ticket-{ticket.job.id}")
 
@@ -194,7 +204,7 @@ class Board:
             # would take up the same job, and end by it again.
             self._drop(ticket)
         finally:
-            ticket.busy = False
+            ticket.free.set()
             self._channels.discard(channel)
             self._changed.set()
 

@@ -27,6 +27,10 @@ class Board(Protocol):
         then on edits it by the bot's own token as the line moves."""
         ...
 
+    async def leave(self, user: int) -> None:
+        """Says no more of that person's jobs: their tickets are about to be deleted."""
+        ...
+
 
 class Desk(Protocol):
     """Knows people, channels and files."""

@@ -59,6 +59,8 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
         raise NotAllowed("That button is someone else's.")
     locale = interaction.locale.value
     await interaction.response.edit_message(content=replies.forgetting(locale), view=None)
+    await house.studio.withdraw(interaction.user.id)
+    await house.board.leave(interaction.user.id)
     await _unpost(house, interaction.client, interaction.user.id)
     jobs = await house.studio.forget(interaction.user.id)
     await _answer(interaction, replies.forgotten(locale, jobs))

@@ -327,11 +327,15 @@ class Studio:
         files = (job["clip"]["file"] for job in data["jobs"] if job.get("clip"))
         return data, {name: self.shelf.data / "clips" / Path(name).name for name in files}
 
-    async def forget(self, user: int) -> int:
-        """Cancels what is under way, erases all that is kept about a person; how many jobs that were."""
+    async def withdraw(self, user: int) -> None:
+        """Cancels all that a person has in the line or under way."""
         for place in self.places():
             if place.job.asker.user == user:
                 await self.cancel(place.job.id, user=user)
+
+    async def forget(self, user: int) -> int:
+        """Cancels what is under way, erases all that is kept about a person; how many jobs that were."""
+        await self.withdraw(user)
         gone = await self.ledger.people.forget(user)
         self.choices.forget(user)
         fitted = [self._fitted.pop(key).file for key in list(self._fitted) if key[0] in gone.clips]
