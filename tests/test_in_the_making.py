@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.running import ROOT
+from bench.stage import shipped
 from tests.test_after_the_clip import keep_shot, last, private
 from tests.test_first_minute import CHROMIUM, Program, opened, type_command, videos
 
@@ -41,7 +41,7 @@ async def picture_beside(page: Page) -> None:
 @pytest.mark.timeout(300)  # the bot starts twice
 async def test_a_clip_is_seen_in_the_making_and_found_by_its_picture(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
-    config.write_text((ROOT / "config.toml").read_text("utf-8") + SLOW, "utf-8")
+    config.write_text(shipped() + SLOW, "utf-8")
     program = Program(tmp_path, config=config)
     await program.start()
     async with opened(program.address) as page:

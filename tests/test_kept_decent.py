@@ -61,11 +61,10 @@ async def online(page: Page) -> None:
 
 
 async def test_words_are_left_out_a_clip_is_hidden_and_another_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     config, picture = house(tmp_path), sunset(tmp_path)
-    monkeypatch.setenv("ZOETROPE_CONFIG", str(config))
-    program = Program(tmp_path)
+    program = Program(tmp_path, config=config)
     await program.start()
     async with opened(program.address) as page:
         await online(page)

@@ -31,7 +31,10 @@ async def test_what_it_took_and_why(tmp_path: Path) -> None:
         assert "Not turned on, want more than this machine has: " in said
         assert "animatediff-lightning (/animate, 8 GiB)" in said
         assert "taken unless you choose" in said
-        assert "/animate takes testcard: it runs on any processor, and there is no graphics card" in bot.words
+        assert (
+            "/animate takes shapes-lightning: it runs on any processor, and there is no graphics card"
+            in bot.words
+        )
 
 
 async def test_a_loaded_model_goes_on(tmp_path: Path) -> None:

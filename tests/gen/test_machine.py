@@ -51,9 +51,9 @@ def here(cache: Path, *names: str) -> Path:
 @pytest.mark.parametrize(
     ("device", "turned_on", "taken"),
     [
-        (Device(), (), ("testcard", "camera", "flow")),
-        (Device(), ("svd", "wan-14b"), ("testcard", "camera", "flow")),
-        (card(4.0), (), ("testcard", "camera", "flow")),
+        (Device(), (), ("shapes-lightning", "camera", "flow")),
+        (Device(), ("svd", "wan-14b"), ("shapes-lightning", "camera", "flow")),
+        (card(4.0), (), ("shapes-lightning", "camera", "flow")),
         (card(7.5), (), ("animatediff-lightning", "camera", "flow")),
         (card(11.0), (), ("animatediff-lightning", "camera", "flow")),
         (card(23.4), (), ("animatediff-lightning", "camera", "flow")),
@@ -119,7 +119,7 @@ def test_what_the_operator_named_is_taken_whatever_fits() -> None:
 
 def test_without_a_table_the_first_that_needs_no_card() -> None:
     made = plan(on("svd"), AUTOS, Table(), card(78.0), cache=Path("/no"), disk=900.0)
-    assert tuple(made.defaults().values()) == ("testcard", "camera", "flow", "")
+    assert tuple(made.defaults().values()) == ("shapes-lightning", "camera", "flow", "")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_the_operator_reads_what_was_taken_and_what_else_there_is() -> None:
 
 def test_the_operator_reads_why_nothing_better_was_taken() -> None:
     assert next(machine.summary(planned(Device()))) == (
-        "/animate takes testcard: it runs on any processor, and there is no graphics card"
+        "/animate takes shapes-lightning: it runs on any processor, and there is no graphics card"
     )
     assert "torch found no graphics card" in next(machine.summary(planned(Device(torch="2.13.0"))))
     assert "NVIDIA Card has no room for another" in next(machine.summary(planned(card(3.0))))

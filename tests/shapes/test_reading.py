@@ -17,11 +17,11 @@ def clip(scene: Scene, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def test_drawn_clips_are_read_right() -> None:
-    """Of 240 questions on random scenes at most one is answered wrongly: 99.5 %."""
+    """Of 80 random scenes each is; `gen.shapes.score --drawn` asks of hundreds."""
     rng = random.Random(42)
-    questions = [Question("", training_scene(rng)) for _ in range(240)]
+    questions = [Question("", training_scene(rng)) for _ in range(80)]
     tally = exam(drawn(questions, seed=9), questions)
-    assert tally.right["all"] >= 239
+    assert tally.right["all"] == 80
 
 
 def test_camera_moves_are_read_right() -> None:
@@ -31,7 +31,7 @@ def test_camera_moves_are_read_right() -> None:
 
 
 def test_the_exam_prompts_are_held_out_and_answerable() -> None:
-    for questions in ([*single(53)], [*double(20)]):
+    for questions in ([*single(20)], [*double(8)]):
         tally = exam(drawn(questions), questions)
         assert tally.part("all") == 1, tally
 
