@@ -17,7 +17,7 @@ else
 endif
 
 test: $(VENV)/dev
-	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/dev
 	@$(PY) -m ruff check .
