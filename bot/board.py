@@ -284,9 +284,9 @@ class Board:
 
     async def _close(self, ticket: Ticket, stands: int | None = None) -> None:
         """Nothing is to be said of the job any more; the message that `stands` says how it ended."""
-        self.tickets.pop(ticket.job.id, None)
         if ticket.job.state in ENDED:
             await self.ledger.ticket(ticket.job.id, None, stands)
+        self.tickets.pop(ticket.job.id, None)  # once it is written: `leave` waits for that
 
     async def _opened(self, ticket: Ticket, message: int, text: str) -> None:
         ticket.message, ticket.shown, ticket.picture = message, text, ""

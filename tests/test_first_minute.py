@@ -86,11 +86,11 @@ class Program:
 async def opened(address: str) -> AsyncIterator[Page]:
     """The page in a browser; an error on it fails the test."""
     errors: list[str] = []
-    expect.set_options(timeout=40_000)  # a busy machine is no fault of the program
+    expect.set_options(timeout=90_000)  # a busy machine is no fault of the program
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = await browser.new_page(viewport={"width": 1180, "height": 1080})
-        page.set_default_timeout(40_000)
+        page.set_default_timeout(90_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         await page.goto(address)
         await expect(page.locator("body")).to_have_attribute("data-state", "ready")

@@ -52,7 +52,7 @@ async def test_a_clip_is_seen_in_the_making_and_found_by_its_picture(tmp_path: P
         await page.wait_for_function(SEEN, arg=await preview.element_handle())
         await expect(last(page)).to_contain_text("step")
         await keep_shot(page, "in-the-making")
-        await expect(videos(page)).to_have_count(1, timeout=40_000)
+        await expect(videos(page)).to_have_count(1)
         await expect(preview).to_have_count(0)  # it went with the ticket
     await program.stop(signal.SIGKILL)
 

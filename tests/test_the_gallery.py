@@ -102,11 +102,11 @@ async def test_a_gallery_is_visited_searched_and_emptied(tmp_path: Path) -> None
     async with opened(program.address) as page:
         await expect(page.get_by_text("online")).to_be_visible(timeout=20_000)
         await type_command(page, "animate", prompt="a red star over the sea -motion 2 -seed 7")
-        await expect(videos(page)).to_have_count(1, timeout=40_000)
+        await expect(videos(page)).to_have_count(1)
         await messages(page).first.get_by_role("button", name="Reroll").click()
-        await expect(videos(page)).to_have_count(2, timeout=40_000)
+        await expect(videos(page)).to_have_count(2)
         await type_command(page, "animate", prompt="a paper boat in the rain -ar 9:16")
-        await expect(videos(page)).to_have_count(3, timeout=40_000)
+        await expect(videos(page)).to_have_count(3)
 
         ada = await reader(page, base, program.address)
         await expect(ada.page.get_by_text("Nobody shows clips here yet.")).to_be_visible()
