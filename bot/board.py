@@ -14,7 +14,8 @@ from pathlib import Path
 import aiohttp
 import discord
 
-from bot.post import OVER, Post
+from bot.post import UNKNOWN_MESSAGE, Post
+from commands.errors import OVER
 from commands.replies import REROLL
 from gen.job import ENDED, Job, State
 from gen.ports import Ledger, Step
@@ -34,8 +35,6 @@ DRAWN = 50
 #: so long a channel that forbids is left alone, too.
 TOO_MANY_OLD_EDITS = 30046
 OLD_PAUSE = 300.0
-#: Discord's answer when a message was deleted.
-UNKNOWN_MESSAGE = 10008
 #: Seconds between two tries to edit a ticket whose job goes on, at most.
 SLACK = 15.0
 #: Seconds for which a ticket's last words are tried again, with growing waits; then they are left to the next

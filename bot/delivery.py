@@ -15,8 +15,9 @@ import discord
 
 from bot.board import Board
 from bot.gallery.links import Links
-from bot.post import OVER, Post, Way
+from bot.post import Post, Way
 from commands import replies
+from commands.errors import OVER
 from gen.errors import EngineDied, EngineError, Undeliverable, Unreachable
 from gen.job import Clip, Job, State
 from gen.ports import Darkroom, Posted, Step

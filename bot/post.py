@@ -21,9 +21,8 @@ DEPTH = 2000
 PREVIEW = "preview.jpg"
 #: Seconds that clocks differ.
 SKEW = 60.0
-#: Discord's answer when a message was deleted, and those when an interaction can no longer be answered.
+#: Discord's answer when a message was deleted.
 UNKNOWN_MESSAGE = 10008
-OVER = frozenset({10015, 50027})
 
 
 class Post:

@@ -23,6 +23,8 @@ EXPIRED = 10062
 #: The interaction has been answered already.
 ANSWERED = 40060
 
+#: Discord's codes for an answer that comes too late: its token has died.
+OVER = frozenset({10015, 50027})
 #: What a call to Discord raises when Discord or the way to it fails.
 UNHEARD = (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError)
 

@@ -12,7 +12,7 @@ import discord
 from discord import app_commands
 
 from commands import buttons, replies
-from commands.errors import UNHEARD, begin
+from commands.errors import OVER, UNHEARD, begin
 from commands.house import House
 from commands.letter import MOST
 from commands.presses import hearing
@@ -22,8 +22,6 @@ from gen.parcel import parcels
 
 log = logging.getLogger(__name__)
 
-#: Discord's codes for an answer that comes too late: its token has died.
-OVER = frozenset({10015, 50027})
 #: Clips whose messages are looked up at once.
 MANY = 100
 
