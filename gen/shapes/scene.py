@@ -13,6 +13,8 @@ SHAPES = ("circle", "square", "triangle", "star", "heart", "ring")
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "white", "black")
 SIZES = ("small", "medium", "big")
 KINDS = ("plain", "gradient", "stripes", "dots")
+PATTERNS = ("stripes", "dots")
+"""Grounds on which one sees the camera move."""
 MOTIONS = (
     "still", "left", "right", "up", "down", "diagonal",
     "spinning", "growing", "shrinking", "bouncing", "orbiting",
@@ -105,8 +107,8 @@ def training_scene(rng: random.Random, camera: float = 0.0, two: float = 0.3) ->
             other = _thing(rng, banned)
         things.append(other)
     colour = rng.choice([c for c in COLOURS if c not in {t.colour for t in things}])
-    kind = rng.choice(KINDS)
     move = rng.choice(CAMERAS) if rng.random() < camera else None
+    kind = rng.choice(PATTERNS if move and rng.random() < 0.7 else KINDS)
     return Scene(tuple(things), kind, colour, move)
 
 
@@ -144,10 +146,10 @@ def asked(rng: random.Random, camera: float = 0.0, two: float = 0.3) -> tuple[Sc
     """A complete scene for training, and what its caption may say."""
     scene = training_scene(rng, camera, two)
     said = stated(scene, rng)
-    odds = rng.random()
-    if odds < 0.15:
+    odds, bare = rng.random(), 0.05 if scene.camera else 0.15
+    if odds < bare:
         scene = unasked(scene)
         said = Scene(said.things, None, None, scene.camera)
-    elif odds < 0.2:
+    elif odds < bare + 0.05:
         said = Scene(said.things, scene.kind, None if scene.kind != "plain" else scene.colour, scene.camera)
     return scene, said
