@@ -6,16 +6,17 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from diffusers import UNetMotionModel
 from peft import LoraConfig
 from torch import Tensor, nn
 
-from gen.shapes.caption import caption
+from gen.shapes.caption import MOVES, caption
 from gen.shapes.loop import Plan, apart, train
 from gen.shapes.optimizer import Muon
-from gen.shapes.scene import FRAMES, Scene, asked
+from gen.shapes.scene import FRAMES, asked
 from gen.shapes.unet import Plain, Source, Thinned, new_scheduler, noised, place_frames, timesteps
 
 RANK = 16
@@ -38,47 +39,73 @@ class Wrapped(nn.Module):
 
 
 def fit_lora(
-    plan: Plan, source: Source, model: UNetMotionModel, move: str, clips: int = 6
+    plan: Plan, source: Source, teacher: UNetMotionModel, move: str, guidance: float, clips: int = 12
 ) -> dict[str, Tensor]:
-    """Trains the LoRA of one camera move on clips whose captions do not name it; the official layout's
-    tensors.
+    """Trains the LoRA of one camera move to do without words what the teacher does when the prompt names
+    the move, with guidance towards it; the official layout's tensors.
 
     Everything else stays as it is. Names are those of the LoRAs of AnimateDiff v2: `unet.`, the motion
-    module's
-    attention, `processor.to_q_lora.down.weight` and so on.
+    module's attention, `processor.to_q_lora.down.weight` and so on.
     """
-    model = copy.deepcopy(model).requires_grad_(False).train()
+    teacher = teacher.eval().requires_grad_(False)
+    teacher.set_attn_processor(Plain())
+    model = copy.deepcopy(teacher).train()
     target = r".*motion_modules.*\.(to_q|to_k|to_v|to_out\.0)"
-    model.set_attn_processor(Plain())
     model.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=target), adapter_name="move")
     grown = {name: p for name, p in model.named_parameters() if "lora_" in name}
     wrapped = Wrapped(grown)
     optimizer = Muon(wrapped.named_parameters(), rate=0.02, adam_rate=2e-3, outer=("lora",))
     alphas = new_scheduler().alphas_cumprod.to(plan.device)
+    shown = Shown(source, move, clips)
 
     def loss(done: float, rng: random.Random) -> Tensor:
-        frames = sorted(rng.sample(range(FRAMES), 4 if done < 0.85 else 8))
-        pairs = [_moving(rng, move) for _ in range(clips)]
-        clean = source.latents([scene for scene, _ in pairs], frames, rng)[0].repeat(2, 1, 1, 1, 1)
-        states = source.prompts([caption(said, rng) for _, said in pairs]).repeat(2, 1, 1)
+        clean, silent, named, frames = shown.batch(4 if done < 0.85 else FRAMES, rng)
         place_frames(model, frames)
+        place_frames(teacher, frames)
         steps = timesteps(len(clean), plan.device)
-        noisy, wanted = noised(clean, torch.randn_like(clean), steps, alphas)
+        noisy, _ = noised(clean, torch.randn_like(clean), steps, alphas)
+        silent, named = (states.repeat_interleave(len(frames), 0) for states in (silent, named))
         with torch.autocast(plan.device, torch.bfloat16):
-            made = model(noisy, steps, states.repeat_interleave(len(frames), 0)).sample
-        return apart(made, wanted)
+            with torch.no_grad():
+                still = teacher(noisy, steps, silent).sample.float()
+                moved = teacher(noisy, steps, named).sample.float()
+            made = model(noisy, steps, silent).sample
+        return apart(made, still + guidance * (moved - still))
 
     average = train(f"lora-{move}", wrapped, optimizer, loss, plan, keep=0.97)
+    place_frames(teacher, range(FRAMES))
     return {official(name): tensor.contiguous() for name, tensor in average.plain().items()}
 
 
-def _moving(rng: random.Random, move: str) -> tuple[Scene, Scene]:
-    """A scene in which the camera moves, and a caption's scene in which it does not: most grounds have
-    a pattern."""
-    while True:
-        scene, said = asked(rng, camera=0.0, two=0.2)
-        if scene.kind in ("stripes", "dots") or rng.random() < 0.3:
-            return Scene(scene.things, scene.kind, scene.colour, move), said
+class Shown:
+    """Encoded clips of one camera move, each used a few times, with prompts that do not name the move and
+    that do."""
+
+    def __init__(self, source: Source, move: str, clips: int) -> None:
+        self.source, self.move, self.clips = source, move, clips
+        self.frames: list[int] = []
+        self.held: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.drawn = 0
+
+    def batch(self, frames: int, rng: random.Random) -> tuple[Tensor, Tensor, Tensor, list[int]]:
+        """Latents, states without the move's name, states with it, and which `frames` frames they are."""
+        clips = max(2, self.clips * 4 // frames)
+        if len(self.frames) != frames or self.drawn > 5 * clips:
+            self.frames, self.held, self.drawn = sorted(rng.sample(range(FRAMES), frames)), [], 0
+        self.feed(clips // 4 if self.held else clips, rng)
+        picked = rng.sample(self.held, clips)
+        clean, silent, named = (torch.stack([each[i] for each in picked]) for i in range(3))
+        return clean, silent, named, self.frames
+
+    def feed(self, count: int, rng: random.Random) -> None:
+        """Draws and encodes so many clips more."""
+        pairs = [asked(rng, camera=1.0, two=0.2) for _ in range(count)]
+        scenes = [replace(scene, camera=self.move) for scene, _ in pairs]
+        texts = ["" if rng.random() < 0.1 else caption(replace(said, camera=None), rng) for _, said in pairs]
+        told = [f"{text} camera {rng.choice(MOVES[self.move])}".strip() for text in texts]
+        clean, _ = self.source.latents(scenes, self.frames, rng)
+        self.held += zip(clean, self.source.prompts(texts), self.source.prompts(told), strict=True)
+        self.drawn += count
 
 
 def official(name: str) -> str:

@@ -119,7 +119,7 @@ def do_lora(shop: Workshop) -> None:
     """A LoRA for each camera move."""
     source, model = shop.source(), shop.denoiser()
     for move in CAMERAS:
-        tensors = distill.fit_lora(shop.plan("lora"), source, model, move)
+        tensors = distill.fit_lora(shop.plan("lora"), source, model, move, guidance=GUIDANCE)
         if shop.rank == 0:
             put(tensors, shop.folder / "lora" / move / "pytorch_lora_weights.safetensors")
 
