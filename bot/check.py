@@ -109,7 +109,7 @@ def engine(device: Device) -> str:
     if any(device.capability):
         memory = f", compute capability {'.'.join(map(str, device.capability))}{memory}"
     if device.total and device.dtype:
-        memory += f", {device.dtype}"
+        memory += f", {device.dtype}, {'4-bit' if device.slim else 'no 4-bit'} text encoders"
     return f"{f'torch {device.torch}' if device.torch else 'no torch'}, {device.name}{memory}, H.264"
 
 

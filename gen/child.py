@@ -183,7 +183,8 @@ class Engine:
             raise EngineError("torch is there but does not work: {fault}.", fault=error) from error
         found |= {key: getattr(machine, key) for key in ("kind", "name", "free", "total", "capability")}
         dtype = str(machine.brain).removeprefix("torch.")
-        return {**found, "torch": sys.modules["torch"].__version__, "dtype": dtype}
+        slim = machine.kind != "cpu" and importlib.import_module("gen.models.nibble").works(self._device())
+        return {**found, "torch": sys.modules["torch"].__version__, "dtype": dtype, "slim": slim}
 
     def _frames(self, request: Request, recipe: Mapping[str, Any], report: Report) -> Pixels:
         """The model's frames; where memory runs out a second try, and a third for half as many."""
@@ -399,12 +400,20 @@ def main(settings: Mapping[str, Any]) -> None:
             "picture": room.picture, "video": room.video, "fit": room.fit, "thumbnail": room.thumbnail,
         }  # fmt: skip
     else:
+        _hold_back()
         engine = Engine(wire, data, Path(settings["cache"]), settings["device"], settings.get("warm", 1))
         does = {"make": engine.make, "load": engine.load, "fetch": engine.fetch, "describe": engine.describe}
     wire.say("ready", pid=os.getpid())
     while True:
         command = wire.next()
         _serve(wire, command, does[command["do"]])
+
+
+def _hold_back() -> None:
+    """Hides packages from libraries that load them wherever they are: by the first they run code from a hub,
+    the second takes a second (`gen/models/nibble.py` has it all the same)."""
+    for name in ("kernels", "bitsandbytes"):
+        sys.modules[name] = None  # type: ignore[assignment]  # the documented way to forbid an import
 
 
 def _serve(wire: Wire, command: Mapping[str, Any], do: Do) -> None:

@@ -32,6 +32,7 @@ class Device:
     total: float = 0.0
     capability: tuple[int, int] = (0, 0)  # compute capability; (0, 0) where there is none
     dtype: str = ""  # what transformers compute in
+    slim: bool = False  # whether text encoders can be kept in 4 bits on it
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Device:

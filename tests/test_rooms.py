@@ -18,6 +18,7 @@ ROOMS = {  # room: the rooms it may import
 HOMES = {  # third-party package: where alone it may be imported
     "torch": ("gen.models", "gen.shapes"), "diffusers": ("gen.models", "gen.shapes"),
     "transformers": ("gen.models", "gen.shapes"), "cv2": ("gen.models", "gen.shapes"),
+    "bitsandbytes": ("gen.models",),
     "numpy": ("gen.models", "gen.shapes", "gen.media", "gen.footage", "gen.encode", "gen.child"),
     "PIL": ("gen.models", "gen.shapes", "gen.media", "gen.encode"), "av": ("gen.footage", "gen.encode"),
     "asyncio_throttle": ("gen.queue",), "sqlalchemy": ("db",), "alembic": ("db",), "aiosqlite": ("db",),

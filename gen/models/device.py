@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,15 +17,16 @@ from diffusers import ModelMixin
 from torch import nn
 
 from gen.errors import OutOfMemory
+from gen.models import nibble
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 GIB = 2**30
-#: The ladder, fastest first: all weights on the device · one part at a time · a few layers at a time, fetched
-#: ahead · the same, and the denoiser's weights kept as 8-bit floats.
-RUNGS = ("whole", "parts", "layers", "small")
+#: The ladder, fastest first: all weights on the device · one part at a time · the same, and text encoders'
+#: weights in 4 bits · a few layers at a time, fetched ahead · the same, and the denoiser's as 8-bit floats.
+RUNGS = ("whole", "parts", "lean", "layers", "small")
 #: Of the free memory, what weights and work may take together.
 ROOM = 0.92
 #: GiB that one part's layers hold on the device when they come and go.
@@ -80,18 +82,33 @@ def weigh(pipe: Any) -> dict[str, float]:
     }
 
 
-def choose(machine: Machine, parts: dict[str, float], memory: float) -> str:
-    """The fastest rung that fits. `memory` is what the recipe wants with all weights on the device."""
+def choose(
+    machine: Machine, parts: dict[str, float], memory: float, slim: Callable[[], Mapping[str, float]] = dict
+) -> str:
+    """The fastest rung that fits. `memory` is what the recipe wants with all weights on the device.
+
+    `slim` says GiB of the text encoders in 4 bits, where that helps; asked late, since it may take seconds.
+    """
     if machine.kind == "cpu":
         return RUNGS[0]
-    weights = sum(parts.values())
-    work = max(0.5, memory - weights)  # GiB of what is computed between the weights, but not by encoders
-    room = machine.free * ROOM
-    if weights + work <= room:
+    work, room = _work(parts, memory), machine.free * ROOM
+    if sum(parts.values()) + work <= room:
         return "whole"
-    if max(weight + (0.5 if "encoder" in name else work) for name, weight in parts.items()) <= room:
+    if largest(parts, work) <= room:
         return "parts"
+    if (narrow := slim()) and largest({**parts, **narrow}, work) <= room:
+        return "lean"
     return "layers" if LAYERS + work <= room or machine.kind != "cuda" else "small"
+
+
+def largest(parts: Mapping[str, float], work: float) -> float:
+    """GiB that the part wants that wants most, with what it computes."""
+    return max(weight + (0.5 if "encoder" in name else work) for name, weight in parts.items())
+
+
+def _work(parts: Mapping[str, float], memory: float) -> float:
+    """GiB of what is computed between the weights, but not by encoders."""
+    return max(0.5, memory - sum(parts.values()))
 
 
 class Place:
@@ -105,8 +122,10 @@ class Place:
         self._notes = notes / "rungs.json"
         versions = f"torch {torch.__version__}, diffusers {diffusers.__version__}"
         self._key = f"{self.machine.name}: {name} ({versions})"
-        first = choose(self.machine, weigh(pipe), memory)
-        self.rung = max(first, self._known(), key=RUNGS.index)
+        self._memory = memory
+        self.rung = choose(self.machine, weigh(pipe), memory, lambda: self.slim)
+        if RUNGS.index(self.rung) < RUNGS.index(known := self._known()):
+            self.rung = known if self.has(known) else self._below(known) or self.rung
         put(pipe, self.rung, device)
         log.info("%s: %s on %s, %.1f GiB free", name, self.rung, self.machine.name, self.machine.free)
 
@@ -133,6 +152,21 @@ class Place:
         if self.rung == "whole" and self.machine.kind != "cpu":
             self.pipe.to(self.device)
 
+    @cached_property
+    def slim(self) -> Mapping[str, float]:
+        """GiB of the text encoders in 4 bits; nothing where that does not help or is not to be had here."""
+        parts = weigh(self.pipe)
+        narrow = {name: nibble.size(part) for name, part in nibble.readers(self.pipe).items()}
+        work = _work(parts, self._memory)
+        helps = largest({**parts, **narrow}, work) < largest(parts, work)
+        return narrow if helps and nibble.works(self.device) else {}
+
+    def has(self, rung: str) -> bool:
+        """Whether this pipeline has that rung on this device."""
+        if rung == "lean":
+            return bool(self.slim)
+        return rung != "small" or self.machine.kind == "cuda"  # Apple's cards have no 8-bit floats
+
     def _known(self) -> str:
         """The rung that memory was enough for before, on this card, with this much free."""
         note = _read(self._notes).get(self._key)
@@ -140,15 +174,19 @@ class Place:
             return RUNGS[0]
         return str(note["rung"]) if self.machine.free <= note.get("free", 0.0) * AMPLE else RUNGS[0]
 
+    def _below(self, rung: str) -> str | None:
+        """The next one down that there is."""
+        return next(filter(self.has, RUNGS[RUNGS.index(rung) + 1 :]), None)
+
     def _step_down(self) -> bool:
         """Takes the next rung, if this device has one, and remembers it."""
-        place = RUNGS.index(self.rung) + 1
-        if self.machine.kind == "cpu" or place == len(RUNGS):
+        below = self._below(self.rung)
+        if below is None or self.machine.kind == "cpu":
             return False
         self.pipe.maybe_free_model_hooks()
         gc.collect()
         empty(self.machine.kind)
-        self.rung = RUNGS[place]
+        self.rung = below
         put(self.pipe, self.rung, self.device)
         note = {"rung": self.rung, "free": round(self.machine.free, 1)}
         self._notes.parent.mkdir(parents=True, exist_ok=True)
@@ -168,8 +206,13 @@ def put(pipe: Any, rung: str, device: str) -> None:
     for part in pipe.components.values():
         if isinstance(part, nn.Module):
             loosen(part)
+            if rung != "lean":
+                nibble.widen(part)
     pipe.to("cpu")
-    if rung == "parts":
+    if rung == "lean":
+        count = sum(nibble.narrow(part, device) for part in nibble.readers(pipe).values())
+        log.info("the weights of %d layers of the text encoder are kept in 4 bits", count)
+    if rung in ("parts", "lean"):
         pipe.enable_model_cpu_offload(device=target)
         return
     if rung == "small":

@@ -56,5 +56,8 @@ def test_the_check_prints_one_line_of_it() -> None:
     card = Device(h264=True, torch="2.13.0", kind="cuda", name="NVIDIA H100", free=78.25, total=79.6)
     assert check.engine(plain) == "no torch, the processor, H.264"
     assert check.engine(card) == "torch 2.13.0, NVIDIA H100, 78.2 of 79.6 GiB free, H.264"
+    card = replace(card, dtype="bfloat16")
+    assert check.engine(card).endswith("78.2 of 79.6 GiB free, bfloat16, no 4-bit text encoders, H.264")
+    assert ", bfloat16, 4-bit text encoders, H.264" in check.engine(replace(card, slim=True))
     with pytest.raises(ZoetropeError, match=r"PyAV was built without H\.264"):
         check.engine(replace(plain, h264=False))

@@ -34,6 +34,16 @@ def test_the_fastest_rung_that_fits(free: float, kind: str, rung: str) -> None:
     assert choose(card(free, kind), WAN, 20.0) == rung
 
 
+@pytest.mark.parametrize(("free", "rung"), [(12.5, "parts"), (11, "lean"), (10, "lean"), (9, "layers")])
+def test_four_bits_hold_what_the_parts_do_not(free: float, rung: str) -> None:
+    assert choose(card(free), WAN, 20.0, lambda: {"text_encoder": 5.8}) == rung
+
+
+def test_nobody_is_asked_for_four_bits_in_vain() -> None:
+    assert choose(card(24), WAN, 20.0, lambda: pytest.fail("it has room")) == "whole"
+    assert choose(card(12.5), WAN, 20.0, lambda: pytest.fail("it has room")) == "parts"
+
+
 def test_types_of_numbers() -> None:
     assert look("cpu").half == look("cpu").brain == torch.float32
     assert card(8).half == torch.float16

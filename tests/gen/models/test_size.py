@@ -15,7 +15,8 @@ import pytest
 import torch
 import transformers as t
 
-from gen.models.device import GIB
+from gen.models import nibble
+from gen.models.device import GIB, Machine, choose
 from gen.recipe import shipped
 
 RECIPES = shipped(Path(__file__).parents[3] / "config.toml")
@@ -238,3 +239,35 @@ def test_the_published_sizes() -> None:
         (_depth, 0.0248),
     ):  # fmt: skip
         assert weight(build) / billions == pytest.approx(wanted, rel=0.03), build
+
+
+#: GiB of the text encoders of full size, as they are and in 4 bits.
+READERS: dict[Callable[[], Any], tuple[float, float]] = {
+    _umt5: (10.6, 5.7),
+    _t5: (8.9, 4.0),
+    _llama: (14.0, 4.6),
+}
+
+
+@pytest.mark.parametrize("build", READERS)
+def test_four_bits(build: Callable[[], Any]) -> None:
+    with torch.device("meta"):
+        narrow = nibble.size(build().to(torch.bfloat16))
+    assert (weight(build), narrow) == pytest.approx(READERS[build], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("free", "rung"),
+    [(24, "whole"), (15, "parts"), (11.3, "lean"), (10, "lean"), (9, "layers"), (7, "small")],
+)
+def test_the_small_wan_on_cards(free: float, rung: str) -> None:
+    """GiB free, of its weights as they are and of its text encoder in 4 bits."""
+    parts = {
+        "text_encoder": weight(_umt5),
+        "transformer": weight(_wan_small),
+        "vae": weight(d.AutoencoderKLWan, 4),
+    }
+    with torch.device("meta"):
+        narrow = {"text_encoder": nibble.size(_umt5().to(torch.bfloat16))}
+    machine = Machine("cuda", "a card", free, free)
+    assert choose(machine, parts, RECIPES["wan-1.3b"].memory, lambda: narrow) == rung
