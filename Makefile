@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check fix bench soak clean
+.PHONY: run test stories check fix bench soak clean
 
 # Without DISCORD_TOKEN the bot answers on a chat page of this machine; with it, on Discord.
 run: $(VENV)/run
@@ -18,6 +18,10 @@ endif
 
 test: $(VENV)/dev
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+# The browser's stories, the bot killed between any two steps; some ten minutes.
+stories: $(VENV)/dev
+	@ZOETROPE_KILLS=1 $(PY) -m pytest -m story -n 2 --dist loadfile
 
 check: $(VENV)/dev
 	@$(PY) -m ruff check .

@@ -78,7 +78,7 @@ def _started(options: argparse.Namespace) -> Playground:
 
 
 async def _keep_running(place: Playground, command: list[str], stopped: asyncio.Event) -> int:
-    """Starts the bot, and again when it ends, a little later each time it ends soon."""
+    """Starts the bot, and again when it ends, a little later each time it ends soon by itself."""
     loop, pause = asyncio.get_running_loop(), 1.0
     while True:
         began = loop.time()
@@ -88,7 +88,8 @@ async def _keep_running(place: Playground, command: list[str], stopped: asyncio.
         if code == MISCONFIGURED:
             print("The bot says what to set right (see above), and was not started again.", flush=True)
             return MISCONFIGURED
-        pause = 1.0 if loop.time() - began > LONGEST_PAUSE else pause
+        # Whoever kills it wants to see it come again.
+        pause = 1.0 if code == -signal.SIGKILL or loop.time() - began > LONGEST_PAUSE else pause
         print(f"The bot ended ({_ending(code)}); it starts again in {pause:.0f} s.", flush=True)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), pause)

@@ -8,13 +8,16 @@ from contextlib import suppress
 
 import pytest
 
-from tests.running import LEFT
+from tests.running import KILLS, LEFT
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the kill matrix first; the rest stays as it was."""
+    """Puts the kill matrix first; the rest stays as it was. Stories with kills take as long as they take."""
     items.sort(key=lambda item: item.path.name != "test_kill_matrix.py")
+    if KILLS in os.environ:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(3000), append=False)
 
 
 @pytest.hookimpl(trylast=True)

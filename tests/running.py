@@ -20,6 +20,8 @@ from playground.server import Playground
 
 ROOT = Path(__file__).parents[1]
 
+#: With this in the environment (`make stories`), the bot is killed between any two steps of every story.
+KILLS = "ZOETROPE_KILLS"
 #: Process groups of programs that tests started and did not end yet.
 LEFT: set[int] = set()
 

@@ -5,32 +5,23 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Page, expect
 
 from tests.running import picture
-from tests.test_first_minute import CHROMIUM, SHOTS, Program, messages, opened, plays, type_command, videos
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no Chromium here: nobody saw what comes after the clip"
+from tests.story import (
+    STORY,
+    Program,
+    keep_shot,
+    last,
+    messages,
+    opened,
+    plays,
+    private,
+    type_command,
+    videos,
 )
 
-
-def last(page: Page) -> Locator:
-    """The newest message of the channel."""
-    return page.locator(".messages > [data-message-id]").last
-
-
-async def private(page: Page, words: str) -> None:
-    """Waits for an answer that only this person sees."""
-    await expect(last(page)).to_contain_text(words)
-    await expect(last(page)).to_contain_text("Only you can see this")
-
-
-async def keep_shot(page: Page, name: str) -> None:
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    await page.wait_for_timeout(300)  # the page scrolls to its end
-    await page.screenshot(path=SHOTS / f"{name}.png")
+pytestmark = STORY
 
 
 async def remix(page: Page, words: str) -> None:
@@ -43,21 +34,10 @@ async def remix(page: Page, words: str) -> None:
     await page.locator("dialog").get_by_role("button", name="Submit").click()
 
 
-async def choose_favourites(page: Page) -> None:
-    """/history with favourites on, by mouse."""
-    await page.locator("#text").click()
-    await page.keyboard.type("/history")
-    await page.keyboard.press("Tab")
-    await page.locator('[data-add-option="favourites"]').click()
-    await page.locator('[data-option="favourites"] select').select_option(index=1)
-    await page.locator(".strip button[type=submit]").click()
-
-
 async def test_a_clip_is_remixed_explained_kept_and_found_again(tmp_path: Path) -> None:
     program = Program(tmp_path)
     await program.start()
-    async with opened(program.address) as page:
-        await expect(page.get_by_text("online")).to_be_visible(timeout=20_000)
+    async with opened(program) as page:
         await type_command(page, "animate", prompt="a red star over the sea -motion 2 -seed 7")
         await expect(videos(page)).to_have_count(1)
         await remix(page, "a blue star over the sea -fps 99")
@@ -74,7 +54,7 @@ async def test_a_clip_is_remixed_explained_kept_and_found_again(tmp_path: Path) 
         await messages(page).first.locator('.toolbar [data-emoji="⭐"]').click()
         await messages(page).nth(1).get_by_role("button", name="Keep").click()
         await private(page, "It is among your favourites")
-        await choose_favourites(page)
+        await type_command(page, "history", favourites="True")
         await private(page, "a red star over the sea")
         await expect(last(page)).to_contain_text("a blue star over the sea")
         await keep_shot(page, "history")
@@ -85,8 +65,7 @@ async def test_a_picture_in_a_message_is_set_in_motion_in_japanese(tmp_path: Pat
     (tmp_path / "sea.png").write_bytes(picture((640, 400), 3))
     program = Program(tmp_path)
     await program.start()
-    async with opened(program.address) as page:
-        await expect(page.get_by_text("online")).to_be_visible(timeout=20_000)
+    async with opened(program) as page:
         await page.locator('[data-person="cyd"]').click()
         await page.locator("input[type=file]").first.set_input_files(tmp_path / "sea.png")
         await page.locator("#text").fill("look")

@@ -9,12 +9,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from bench.stage import shipped
-from tests.test_after_the_clip import keep_shot, last, private
-from tests.test_first_minute import CHROMIUM, Program, opened, type_command, videos
+from tests.story import STORY, Program, keep_shot, last, opened, private, type_command, videos
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no Chromium here: nobody saw a clip in the making"
-)
+pytestmark = STORY
 
 #: A test card that takes its time: 36 frames, six a second.
 SLOW = """
@@ -44,8 +41,7 @@ async def test_a_clip_is_seen_in_the_making_and_found_by_its_picture(tmp_path: P
     config.write_text(shipped() + SLOW, "utf-8")
     program = Program(tmp_path, config=config)
     await program.start()
-    async with opened(program.address) as page:
-        await expect(page.get_by_text("online")).to_be_visible(timeout=20_000)
+    async with opened(program) as page:
         await type_command(page, "animate", prompt="a paper boat -model slow -seed 7")
         preview = page.locator('.messages img[src*="preview"]')
         await expect(preview).to_be_visible(timeout=40_000)
@@ -57,8 +53,7 @@ async def test_a_clip_is_seen_in_the_making_and_found_by_its_picture(tmp_path: P
     await program.stop(signal.SIGKILL)
 
     await program.start()
-    async with opened(program.address) as page:
-        await expect(page.get_by_text("online")).to_be_visible(timeout=20_000)
+    async with opened(program) as page:
         await type_command(page, "history")
         await private(page, "a paper boat")
         await picture_beside(page)
@@ -69,4 +64,3 @@ async def test_a_clip_is_seen_in_the_making_and_found_by_its_picture(tmp_path: P
         await expect(page.locator(".thumb img")).to_have_count(2)
         await picture_beside(page)
     await program.stop(signal.SIGKILL)
-    assert "Traceback" not in "\n".join(program.lines)

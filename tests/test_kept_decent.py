@@ -8,18 +8,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.bot.conftest import configured
 from tests.bot.test_moderation import CHECKED
 from tests.gen.models import tiny_check
-from tests.test_after_the_clip import keep_shot, last
-from tests.test_first_minute import CHROMIUM, Program, messages, opened, plays, type_command, videos
+from tests.story import STORY, Program, keep_shot, last, messages, opened, plays, type_command, videos
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: nobody saw what is hidden"),
-    pytest.mark.timeout(900),  # the engine loads torch beside a browser, twice
-]
+pytestmark = [*STORY, pytest.mark.timeout(900)]  # the engine loads torch beside a browser, twice
 
 #: Long enough for a ticket to be read.
 PATIENT = """
@@ -56,18 +52,13 @@ def sunset(folder: Path) -> Path:
     return path
 
 
-async def online(page: Page) -> None:
-    await expect(page.get_by_text("online")).to_be_visible(timeout=60_000)
-
-
 async def test_words_are_left_out_a_clip_is_hidden_and_another_refused(
     tmp_path: Path,
 ) -> None:
     config, picture = house(tmp_path), sunset(tmp_path)
     program = Program(tmp_path, config=config)
     await program.start()
-    async with opened(program.address) as page:
-        await online(page)
+    async with opened(program) as page:
         await type_command(page, "animate", prompt="a plum tree in purple rain -seed 7")
         await expect(last(page)).to_contain_text("left out:")
         await expect(last(page).get_by_role("button", name="Spoiler")).to_have_count(2)
@@ -85,8 +76,7 @@ async def test_words_are_left_out_a_clip_is_hidden_and_another_refused(
 
     config.write_text(config.read_text("utf-8").replace('nsfw = "spoiler" ', 'nsfw = "refuse" '), "utf-8")
     await program.start()
-    async with opened(program.address) as page:
-        await online(page)
+    async with opened(program) as page:
         await messages(page).last.get_by_role("button", name="Reroll").click()
         await expect(last(page)).to_contain_text("The check of this model found “red”", timeout=240_000)
         await expect(last(page)).to_contain_text("It does not count against your limit")

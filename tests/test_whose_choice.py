@@ -5,16 +5,22 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.test_after_the_clip import keep_shot, last, private
-from tests.test_first_minute import CHROMIUM, Program, opened, type_command, videos
-from tests.test_operators import become, online
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no Chromium here: nobody saw whose choice it is"
+from tests.story import (
+    STORY,
+    Program,
+    become,
+    go_to,
+    keep_shot,
+    last,
+    opened,
+    private,
+    type_command,
+    videos,
 )
+
+pytestmark = STORY
 
 
 def panel(page: Page, words: str) -> Locator:
@@ -24,11 +30,6 @@ def panel(page: Page, words: str) -> Locator:
 
 async def choose(there: Locator, name: str, value: str) -> None:
     await there.locator(f'select[data-custom-id="{name}"]').select_option(value)
-
-
-async def open_channel(page: Page, name: str) -> None:
-    await page.locator(".channels button.channel", has_text=name).click()
-    await expect(page.locator("body")).to_have_attribute("data-state", "ready")
 
 
 async def set_the_server(page: Page) -> None:
@@ -70,19 +71,17 @@ async def set_my_own(page: Page) -> None:
 async def test_each_chooses_within_what_stands_above_and_reads_whose_choice_it_is(tmp_path: Path) -> None:
     program = Program(tmp_path)
     await program.start()
-    async with opened(program.address) as page:
-        await online(page)
+    async with opened(program) as page:
         await set_the_server(page)
     await program.stop(signal.SIGKILL)
 
     await program.start()
-    async with opened(program.address) as page:
-        await online(page)
+    async with opened(program) as page:
         await become(page, "ada")
-        await open_channel(page, "quiet")
+        await go_to(page, "quiet")
         await type_command(page, "animate", prompt="a red star over the sea")
         await private(page, "Clips are not made in this channel. Where they are: #clips.")
-        await open_channel(page, "clips")
+        await go_to(page, "clips")
         await set_my_own(page)
         await type_command(page, "animate", prompt="a red star over the sea")
         await expect(page.locator('.messages [data-filename^="SPOILER_a-red-star"]')).to_have_count(1)

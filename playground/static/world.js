@@ -120,8 +120,13 @@ export class World {
     this.on_MESSAGE_CREATE({ ...old, ...data, reactions });
   }
 
+  /** Replies to what is gone say so, instead of its words. */
   on_MESSAGE_DELETE(data) {
-    this.messages.get(data.channel_id)?.delete(data.id);
+    const there = this.messages.get(data.channel_id);
+    there?.delete(data.id);
+    for (const [id, each] of there ?? []) {
+      if (each.message_reference?.message_id === data.id) there.set(id, { ...each, referenced_message: null });
+    }
   }
 
   on_MESSAGE_DELETE_BULK(data) {
