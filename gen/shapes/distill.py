@@ -39,7 +39,7 @@ class Wrapped(nn.Module):
 
 
 def fit_lora(
-    plan: Plan, source: Source, teacher: UNetMotionModel, move: str, guidance: float, clips: int = 12
+    plan: Plan, source: Source, teacher: UNetMotionModel, move: str, guidance: float, clips: int = 6
 ) -> dict[str, Tensor]:
     """Trains the LoRA of one camera move to do without words what the teacher does when the prompt names
     the move, with guidance towards it; the official layout's tensors.
@@ -92,7 +92,7 @@ class Shown:
         clips = max(2, self.clips * 4 // frames)
         if len(self.frames) != frames or self.drawn > 5 * clips:
             self.frames, self.held, self.drawn = sorted(rng.sample(range(FRAMES), frames)), [], 0
-        self.feed(clips // 4 if self.held else clips, rng)
+        self.feed(max(1, clips // 4) if self.held else clips, rng)
         picked = rng.sample(self.held, clips)
         clean, silent, named = (torch.stack([each[i] for each in picked]) for i in range(3))
         return clean, silent, named, self.frames
