@@ -17,7 +17,7 @@ from pathlib import Path
 import aiohttp
 from discord.ui import View
 
-from bot import check, health, housekeeping, lexicon, lock, logs, reading
+from bot import check, health, housekeeping, lock, logs, reading
 from bot.board import Board
 from bot.client import Client, Unheard, direct
 from bot.delivery import Delivery
@@ -66,7 +66,7 @@ async def serve(settings: Settings) -> None:
             "DISCORD_TOKEN is not set; `make run` without it opens a chat page on this machine."
         )
     direct(settings.discord)
-    unwanted = lexicon.read(settings.lexicon) if settings.lexicon else lexicon.NOTHING
+    unwanted = reading.unwanted(settings)
     async with AsyncExitStack() as stack:
         stack.enter_context(lock.hold(settings.data))
         ledger = await stack.enter_async_context(Ledger.open(settings.database))
@@ -105,6 +105,7 @@ async def serve(settings: Settings) -> None:
             limit=lambda job: max(job.asker.limit, WHOLE if gallery else 0),
         )
         courier = Courier(worker.ended, meter, ledger)
+        preflight = Preflight(settings.data, room=settings.files.room, lexicon=unwanted)
         studio = Studio(
             recipes=recipes,
             defaults=defaults,
@@ -116,14 +117,14 @@ async def serve(settings: Settings) -> None:
             shelf=Shelf(settings.data),
             chance=random.SystemRandom(),
             policy=settings.policies(),
-            preflight=Preflight(settings.data, room=settings.files.room, lexicon=unwanted),
+            preflight=preflight,
         )
         housekeeper = Housekeeper(
             settings.data, settings.database, ledger, days=settings.files.days, clips=settings.files.clips
         )
         office = Office(ledger.people, queue, operators=settings.operators.users)
         desk = Desk(client, session, settings, studio.force, office.tiers)
-        reload = partial(reading.again, settings.path, os.environ, chooser)
+        reload = partial(reading.again, settings.path, os.environ, chooser, preflight)
         consent = Consent(settings.rules.text, studio.choices)
         link = links.to if links else None
         house = House(studio, board, desk, office, reload, consent, lambda: chooser.plan, link=link)

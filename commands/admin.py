@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import discord
@@ -9,7 +10,7 @@ from discord import app_commands
 from discord.app_commands import Choice, Range
 
 from commands import buttons, gate, replies
-from commands.errors import begin
+from commands.errors import OVER, begin
 from commands.house import House
 from commands.making import NOBODY
 from commands.presses import hearing
@@ -21,6 +22,8 @@ Answered = discord.Interaction[Any]
 Reason = Range[str, 1, 200]
 #: Hours of the longest ban that has an end: ten years.
 LONGEST = 87_600
+#: Seconds between two looks at whether a drain is done.
+LOOK = 1.0
 
 
 def add(tree: app_commands.CommandTree[Any], house: House) -> None:
@@ -58,12 +61,29 @@ def _line(group: app_commands.Group, house: House) -> None:
         await begin(interaction, private=True)
         await house.office.drain(interaction.user.id, reason)
         await _done(interaction, DRAIN, reason=reason)
+        await _report(house, interaction)
 
     @group.command(name="resume", description="End a pause and a drain")
     async def resume(interaction: Answered) -> None:
         await begin(interaction, private=True)
         await house.office.resume(interaction.user.id)
         await _done(interaction, RESUME)
+
+
+async def _report(house: House, interaction: Answered) -> None:
+    """Says when the drain has done its work, however long that takes; a resume or a stop ends the wait."""
+    while house.studio.busy:
+        await asyncio.sleep(LOOK)
+        if not house.studio.queue.closed:
+            return
+    text = replies.drained(interaction.locale.value)
+    try:
+        await interaction.followup.send(text, ephemeral=True)
+    except discord.HTTPException as error:
+        if error.code not in OVER:
+            raise
+        door = await interaction.client.create_dm(interaction.user)
+        await door.send(text, nonce=str(interaction.id))
 
 
 def _clips(group: app_commands.Group, house: House) -> None:
@@ -166,7 +186,7 @@ def _bot(group: app_commands.Group, house: House) -> None:
         )
         await _say(interaction, replies.status(affairs, interaction.locale.value))
 
-    @group.command(name="reload", description="Read the recipes of config.toml again, without a restart")
+    @group.command(name="reload", description="Read the recipes of config.toml and the words file again")
     async def reload(interaction: Answered) -> None:
         await begin(interaction, private=True)
         try:

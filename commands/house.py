@@ -67,7 +67,8 @@ class Desk(Protocol):
         ...
 
 
-#: Reads the recipes anew: names of those that came, went and changed. Raises Misconfigured; all is as it was.
+#: Reads the recipes and the words file anew: names of recipes that came, went and changed, and of "words" how
+#: many there are, if they differ. Raises Misconfigured; all is as it was.
 Reload = Callable[[], Awaitable[Mapping[str, Sequence[str]]]]
 
 

@@ -39,6 +39,7 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
         words="What becomes of prompts with unwanted words",
         seconds="How long a clip may play at the most",
         waiting="Clips of one person that may wait at once",
+        rate="Clips of one person that may leave the line each period of their tier",
         line="Clips of this server that may wait at once",
     )
     @app_commands.choices(spoiler=_choices("spoiler"), nsfw=_choices("nsfw"), words=_choices("words"))
@@ -51,11 +52,12 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
         words: str | None = None,
         seconds: Range[float, SECONDS[0], SECONDS[1]] | None = None,
         waiting: Range[int, CLIPS[0], CLIPS[1]] | None = None,
+        rate: Range[int, CLIPS[0], CLIPS[1]] | None = None,
         line: Range[int, CLIPS[0], CLIPS[1]] | None = None,
     ) -> None:
         said = {
             "spoiler": spoiler, "nsfw": nsfw, "words": words,
-            "seconds": seconds, "waiting": waiting, "line": line,
+            "seconds": seconds, "waiting": waiting, "rate": rate, "line": line,
         }  # fmt: skip
         changes: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
         if model is not None:
@@ -101,7 +103,7 @@ def read(name: str, values: list[str]) -> Any:
         return [int(value) for value in values] or None
     if not values or values[0] == NOTHING:
         return None
-    if name in ("waiting", "line"):
+    if name in ("waiting", "rate", "line"):
         return int(values[0])
     return float(values[0]) if name == "seconds" else values[0]
 

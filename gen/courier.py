@@ -37,6 +37,7 @@ class Courier:
         self.hands = asyncio.Semaphore(hands)
         self.waits = waits
         self.now = now
+        self.trying = 0  # clips that are being posted now
 
     async def serve(self) -> None:
         """Delivers for ever; what is under way when it is cancelled is delivered after the next start."""
@@ -69,6 +70,7 @@ class Courier:
 
     async def _try(self, job: Job) -> Job:
         """The job POSTED or FAILED; the job itself when another try may work."""
+        self.trying += 1
         try:
             async with self.hands:
                 there = await self.delivery.post(job)
@@ -81,4 +83,6 @@ class Courier:
         except Exception:  # a bug in delivery keeps the clip, and the courier goes on
             log.exception("job %s met a bug on its way", job.id)
             return job
+        finally:
+            self.trying -= 1
         return job.posted(there.message, self.now(), there.channel)

@@ -38,7 +38,7 @@ class Force:
         rules = self.queue.tiers.get(tier) or self.queue.tiers["everyone"]
         own = {
             **{task.value: self.defaults.get(task, "") for task in Task},
-            "waiting": rules.waiting, "line": self.queue.per_guild,
+            "waiting": rules.waiting, "rate": rules.rate, "line": self.queue.per_guild,
         }  # fmt: skip
         return layers.resolve(
             Policy({**own, **self.policy.defaults}, self.policy.floors),
@@ -71,10 +71,9 @@ class Force:
         return True
 
     def _checked(self, layer: Layer, changes: Mapping[str, Any]) -> dict[str, Any]:
-        # What the operator allows at the most: in the tier that may the most.
-        above = self.of(0, None, max(self.queue.tiers, key=lambda name: self.queue.tiers[name].waiting))
         checked: dict[str, Any] = {}
         for name, value in changes.items():
+            above = self._above(name)
             if layer not in layers.SETTINGS[name].by:
                 raise ValueError(f"{name} is not the {layer}'s")
             if value is not None and name in layers.TASKS:
@@ -82,6 +81,11 @@ class Force:
             checked[name] = None if value is None else layers.check(name, value, above, self.policy.floors)
         return checked
 
+    def _above(self, name: str) -> Effective:
+        """What the operator allows at the most: in the tier that may the most."""
+        tiers, of = self.queue.tiers, "rate" if name == "rate" else "waiting"
+        return self.of(0, None, max(tiers, key=lambda one: int(getattr(tiers[one], of))))
+
     def _cap(self, guild: int) -> Cap:
         chosen = self.choices.guild(guild)
-        return Cap(layers.bound(chosen, "line"), layers.bound(chosen, "waiting"))
+        return Cap(*(layers.bound(chosen, name) for name in ("line", "waiting", "rate")))

@@ -112,6 +112,7 @@ class Effective:
     words: Value[Words]
     seconds: Value[float]
     waiting: Value[int]
+    rate: Value[int]
     line: Value[int]
 
     def model(self, task: Task) -> Value[str]:
@@ -209,6 +210,7 @@ SETTINGS: Mapping[str, Setting] = {
     "words": Setting((GUILD,), Words),
     "seconds": Setting((GUILD,), _bound(float, *SECONDS), _lower),  # that a clip may play; 0: no bound
     "waiting": Setting((GUILD,), _bound(int, *CLIPS), _lower),  # clips of one person that wait at once
+    "rate": Setting((GUILD,), _bound(int, *CLIPS), _lower),  # of one person that are released each period
     "line": Setting((GUILD,), _bound(int, *CLIPS), _lower),  # clips of the server that wait at once
 }
 #: The operator's, where nothing else is said; the models are always said, but for videos.
@@ -216,7 +218,7 @@ OPERATOR: Plain = {
     "video": "",  # the first that is turned on
     "suffix": "", "private": False, "public": False, "language": "", "channels": (),
     "spoiler": Spoiler.OFF, "nsfw": Nsfw.SPOILER, "words": Words.REFUSE,
-    "seconds": 0.0, "waiting": 0, "line": 0,
+    "seconds": 0.0, "waiting": 0, "rate": 0, "line": 0,
 }  # fmt: skip
 
 

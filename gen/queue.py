@@ -19,7 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from asyncio_throttle import Throttler
 
@@ -70,10 +70,12 @@ class Throttle(Throttler):  # type: ignore[misc]  # no types are published
 
 @dataclass(frozen=True)
 class Cap:
-    """What a guild allows: its clips waiting at once, and those of one user; 0 is no cap."""
+    """What a guild allows: its clips waiting at once, those of one user, and how many of one user's are
+    released each period of their tier; 0 is no cap."""
 
     line: int = 0
     user: int = 0
+    rate: int = 0
 
 
 @dataclass
@@ -169,7 +171,7 @@ class Queue:
         Raises as `can_take`.
         """
         self.can_take(user, guild, tier)
-        lane = self._lane(user, tier)
+        lane = self._lane(user, tier, guild)
         lane.seats.append(guild)
         self._tally(guild, 1)
         try:
@@ -180,7 +182,7 @@ class Queue:
 
     def put(self, job: Job) -> None:
         """Puts a job at the end of its owner's lane."""
-        lane = self._lane(job.asker.user, job.asker.tier)
+        lane = self._lane(job.asker.user, job.asker.tier, job.asker.guild)
         if not lane.jobs:
             self._catch_up(lane)
             lane.turn = min(lane.turn, self._clock + lane.cost)  # ahead by more only for having overtaken
@@ -246,7 +248,7 @@ class Queue:
         warmth = self.warmth()
         if self._last and busy:
             warmth = warmth.after(self._last)
-        mine = self._lane(extra.asker.user, extra.asker.tier) if extra else None
+        mine = self._lane(extra.asker.user, extra.asker.tier, extra.asker.guild) if extra else None
         ghosts = [Ghost(lane) for lane in self._lanes.values() if lane.jobs and lane is not mine]
         if extra and mine:
             ghosts.append(Ghost(mine))
@@ -304,9 +306,12 @@ class Queue:
     def _tier(self, name: str) -> Tier:
         return self.tiers.get(name) or self.tiers["everyone"]
 
-    def _lane(self, user: int, tier: str) -> Lane:
-        """The user's lane, under the rules of the tier they ask with now."""
+    def _lane(self, user: int, tier: str, guild: int | None) -> Lane:
+        """The user's lane, under the rules of the tier they ask with now, and of the guild they ask in."""
         rules = self._tier(tier)
+        most = self.cap(guild).rate if guild else 0
+        if 0 < most < rules.rate:
+            rules = replace(rules, rate=most)
         lane = self._lanes.get(user)
         if lane is None:
             lane = Lane(rules, Throttle(rules.rate), self._clock, next(self._count))

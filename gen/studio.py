@@ -97,6 +97,12 @@ class Studio:
         self._fitting = asyncio.Lock()
 
     @property
+    def busy(self) -> bool:
+        """Whether anything is in the line, being made, or on its way for the first time."""
+        there = len(self.queue) or self.worker.job or not self.worker.ended.empty() or self.courier.trying
+        return bool(there)
+
+    @property
     def pace(self) -> Pace:
         """How long clips take here."""
         return self.worker.pace

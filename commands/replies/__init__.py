@@ -24,7 +24,7 @@ from commands.replies.notices import (
     unheard,
     unreadable,
 )
-from commands.replies.office import ACTS, Affairs, audit, done, everyones, reloaded, status
+from commands.replies.office import ACTS, Affairs, audit, done, drained, everyones, reloaded, status
 from commands.replies.panel import in_force, prefer, settings
 from commands.replies.pieces import (
     DROP,
@@ -42,8 +42,8 @@ from commands.replies.shelf import PAGE, SEARCH, Look, history, picture
 from commands.replies.ticket import failed, ticket
 
 __all__ = [
-    "ACTS", "DROP", "LETTER", "LINES", "PAGE", "REROLL", "REROLLS", "SEARCH", "STAR", "Affairs",
-    "Look", "Standing", "accepted", "asked", "audit", "bare", "broken", "card", "done", "everyones",
+    "ACTS", "DROP", "LETTER", "LINES", "PAGE", "REROLL", "REROLLS", "SEARCH", "STAR", "Affairs", "Look",
+    "Standing", "accepted", "asked", "audit", "bare", "broken", "card", "done", "drained", "everyones",
     "failed", "file_name", "flags_form", "forbidden", "forget", "forgetting", "forgotten", "help_",
     "history", "in_force", "info", "kept", "letter", "letter_sent", "link", "models", "outdated",
     "parameters", "picture", "picture_form", "prefer", "queue", "reading", "refused", "reloaded",

@@ -96,7 +96,7 @@ def info(standing: Standing, locale: str) -> str:
         say(locale, "In the line: {count} of at most {most} clips",
             count=standing.waiting, most=standing.force.waiting.value),
         say(locale, "Leaving the line: at most {rate} of your clips in {period}",
-            rate=rules.rate, period=pieces.time(locale, rules.period)),
+            rate=standing.force.rate.value, period=pieces.time(locale, rules.period)),
         say(locale, "Tier: {tier}, served {weight} times as often as weight 1",
             tier=quote(standing.tier, 60), weight=f"{rules.weight:g}")
         if rules.weight != 1 else say(locale, "Tier: {tier}", tier=quote(standing.tier, 60)),

@@ -42,7 +42,7 @@ def status(affairs: Affairs, locale: str) -> str:
         *(halts or [say(locale, "The line moves and takes new clips.")]),
     ]  # fmt: skip
     if affairs.closed and not affairs.line:
-        lines.append(say(locale, "Nothing is left to make: the bot can be stopped now."))
+        lines.append(drained(locale))
     if affairs.bans:
         lines += [say(locale, "**Banned**"), *(_ban(ban, locale) for ban in affairs.bans[:MOST])]
         lines += _more(locale, len(affairs.bans))
@@ -61,6 +61,11 @@ def everyones(places: Sequence[Place], locale: str) -> str:
     return fit("\n".join([*lines, *_more(locale, len(places))]))
 
 
+def drained(locale: str) -> str:
+    """What a drain was for."""
+    return say(locale, "Nothing is left to make: the bot can be stopped now.")
+
+
 def done(deed: str, values: Mapping[str, Any], locale: str) -> str:
     """Says what an operator's act came to."""
     return _act(deed, values, locale)
@@ -69,7 +74,11 @@ def done(deed: str, values: Mapping[str, Any], locale: str) -> str:
 def reloaded(became: Mapping[str, Sequence[str]], locale: str) -> str:
     """Says which recipes came, went and changed."""
     lines = [
-        say(locale, "The recipes of config.toml are read; clips that are being made are not touched."),
+        say(
+            locale,
+            "The recipes of config.toml and the words file are read; clips that are being made are not "
+            "touched.",
+        ),
         *_became(became, locale),
         pieces.small(locale, say(locale, "Other settings take effect at the next start")),
     ]
@@ -102,7 +111,7 @@ def _act(deed: str, values: Mapping[str, Any], locale: str) -> str:
             id=f"`{values.get('clip')}`", user=f"<@{values.get('user')}>")  # fmt: skip
     if deed == RELOAD:
         what = " · ".join(_became(values, locale))
-        return say(locale, "The recipes are read anew. {what}", what=what)
+        return say(locale, "The recipes and the words file are read anew. {what}", what=what)
     if deed == TIER and values.get("tier"):
         return say(locale, "{user} now has the tier {tier}.",
             user=f"<@{values.get('user')}>", tier=quote(str(values["tier"]), 60))  # fmt: skip
@@ -140,12 +149,16 @@ def _place(place: Place, locale: str) -> str:
 
 
 def _became(became: Mapping[str, Any], locale: str) -> list[str]:
-    """Names of recipes by what became of them."""
+    """Names of recipes by what became of them, and how many words are unwanted now."""
     named = {key: ", ".join(became.get(key) or ()) for key in ("added", "removed", "changed")}
     lines = [
         say(locale, "New: {models}", models=named["added"]) if named["added"] else "",
         say(locale, "Gone: {models}", models=named["removed"]) if named["removed"] else "",
         say(locale, "Changed: {models}", models=named["changed"]) if named["changed"] else "",
+        *(
+            count(locale, "Unwanted words: one pattern", "Unwanted words: {number} patterns", int(many))
+            for many in became.get("words") or ()
+        ),
     ]
     return [one for one in lines if one] or [say(locale, "Nothing differs.")]
 

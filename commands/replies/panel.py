@@ -41,6 +41,7 @@ NAMES: Mapping[str, str] = {
     "words": "Prompts with unwanted words",
     "seconds": "Longest clip",
     "waiting": "Clips of one person that wait",
+    "rate": "Clips of one person that leave the line each period",
     "line": "Clips of this server that wait",
 }
 #: What values that are no figures or names are called, by setting.
@@ -76,7 +77,7 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "models": ("text", "image", "interp", "video"),
     "channels": ("channels", "spoiler"),
     "policies": ("nsfw", "words"),
-    "limits": ("seconds", "waiting", "line"),
+    "limits": ("seconds", "waiting", "rate", "line"),
 }
 TITLES: Mapping[str, str] = {
     "models": "Models", "channels": "Channels", "policies": "Policies", "limits": "Limits",
@@ -85,6 +86,7 @@ TITLES: Mapping[str, str] = {
 FIGURES: Mapping[str, Sequence[float]] = {
     "seconds": (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30),
     "waiting": (1, 2, 3, 4, 5, 8, 10, 15, 20, 50, 100),
+    "rate": (1, 2, 3, 4, 5, 8, 10, 15, 20, 50, 100),
     "line": (1, 2, 3, 5, 8, 10, 15, 20, 50, 100, 200),
 }
 #: The value of a menu that takes a choice back.
@@ -158,7 +160,7 @@ def told(name: str, value: Any, locale: str) -> str:
         return SPOKEN.get(value) or say(locale, "as Discord tells")
     if name == "seconds":
         return say(locale, "{seconds} s", seconds=f"{value:g}") if value else say(locale, "no bound")
-    if name in ("waiting", "line"):
+    if name in ("waiting", "rate", "line"):
         return f"{value}" if value else say(locale, "no bound")
     return str(value) or say(locale, "the first that is turned on")
 

@@ -1,4 +1,4 @@
-/** Moments in words; those written as `<t:…:R>` tick by themselves. */
+/** Moments in words of the reader's language, as in Discord; those written as `<t:…:R>` tick by themselves. */
 
 import { h } from "./dom.js";
 
@@ -13,14 +13,23 @@ const STYLES = {
   S: { dateStyle: "short", timeStyle: "medium" },
 };
 const UNITS = [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const formats = new Map();
+
+/** `make(language)` once for each language; `kind` tells apart what is made. */
+function spoken(kind, make) {
+  const language = document.documentElement.dataset.locale || "en-US";
+  const key = `${language} ${kind}`;
+  if (!formats.has(key)) formats.set(key, make(language));
+  return formats.get(key);
+}
 
 export function inWords(date, style, now = new Date()) {
   if (style === "R") return distance((date - now) / 1000);
-  return new Intl.DateTimeFormat(undefined, STYLES[style] ?? STYLES.f).format(date);
+  return spoken(style, (language) => new Intl.DateTimeFormat(language, STYLES[style] ?? STYLES.f)).format(date);
 }
 
 function distance(seconds) {
+  const relative = spoken("R", (language) => new Intl.RelativeTimeFormat(language, { numeric: "auto" }));
   for (const [unit, length] of UNITS) {
     if (Math.abs(seconds) >= length || unit === "second") return relative.format(Math.trunc(seconds / length), unit);
   }

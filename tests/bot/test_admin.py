@@ -81,11 +81,16 @@ async def test_a_pause_is_read_everywhere_and_outlives_a_kill(office: Stage) -> 
 async def test_a_drain_takes_nothing_new_and_finishes_what_is_there(office: Stage) -> None:
     scene, late = await office.scene(), await office.scene()
     await scene.ask(model="slow")
-    assert "finishes what is there: an update" in await order(office, "drain", reason="an update")
+    deed = await operator(office).slash(office.place.channel("clips"), "admin drain", {"reason": "an update"})
+    assert "finishes what is there: an update" in (await deed.message())["content"]
     answer = await (await late.ask()).message()
     assert answer["content"] == "No new clips are taken at present: an update"
     assert "an update" in await told(late, "queue")
+    assert not deed.followups, "it is still making"
     [clip] = await scene.until_done()
+    await office.place.until(lambda: deed.followups)
+    [report] = deed.followups
+    assert "can be stopped now" in report["content"] and report["flags"] & 64
     assert "an update" in (await (await pressed(late.person, clip, "reroll")).message())["content"]
     assert "can be stopped now" in await order(office, "status")
     await order(office, "resume")
@@ -205,6 +210,27 @@ async def test_recipes_are_read_anew_and_a_faulty_file_changes_nothing(office: S
     config.write_text(whole, "utf-8")
     assert "New: quick" in await order(office, "reload")
     assert "New: quick" in await order(office, "log")
+
+
+async def test_unwanted_words_are_read_anew_and_a_faulty_file_changes_nothing(office: Stage) -> None:
+    scene = await office.scene()
+    assert office.bot.config
+    words = office.bot.config.with_name("words.txt")
+    whole = words.read_text("utf-8")
+    await scene.ask("a quince tree")
+    await scene.until_done()
+    words.write_text("quince\n*\n", "utf-8")
+    assert "Nothing has changed. words.txt, line 2: a pattern needs a letter." in await order(
+        office, "reload"
+    )
+    await scene.ask("another quince tree")
+    words.write_text(whole + "quince\n", "utf-8")
+    assert "Unwanted words: 3 patterns" in await order(office, "reload")
+    refused = await (await scene.ask("a third quince tree")).message()
+    assert "not allowed on this bot" in refused["content"]
+    words.write_text(whole, "utf-8")
+    assert "Unwanted words: 2 patterns" in await order(office, "reload")
+    assert "Nothing differs." in await order(office, "reload")
 
 
 async def test_the_log_has_pages_and_is_the_operators(office: Stage) -> None:

@@ -15,7 +15,7 @@ import pytest_asyncio
 from playground import places
 from playground.person import Impossible, Person
 from playground.server import Playground
-from tests.running import Bot, picture, running
+from tests.running import Bot, picture, read, running
 from tests.speaking import PRIVATE, button, clip, made, pressed, refusal, shown, until_clip
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -180,7 +180,13 @@ async def test_limits_of_a_server_hold_within_the_operators(town: Town) -> None:
     place, guest = town.place, town.guest
     over = await town.mod.slash(town.channel, "settings", {"waiting": 9})
     assert (await over.message())["content"] == "The operator allows at most 5 here."
-    panel = await town.settle(seconds=0.5, waiting=1, line=20)
+    over = await town.mod.slash(town.channel, "settings", {"rate": 21})
+    assert (await over.message())["content"] == "The operator allows at most 20 here."
+    panel = await town.settle(seconds=0.5, waiting=1, rate=9, line=20)
+    assert "**Clips of one person that leave the line each period** 9 · this server's" in words(panel)
+    assert "at most 9 of your clips in 60 s" in read(
+        await (await guest.slash(town.channel, "info")).message()
+    )
     assert "**Longest clip** 0.5 s · this server's" in words(panel)
     assert {"6", "8"}.isdisjoint(one["value"] for one in menu(panel, "settings:waiting")["options"])
     long = await guest.slash(town.channel, "animate", {"prompt": "a heron", "seconds": 4})

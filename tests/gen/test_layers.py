@@ -35,7 +35,7 @@ LIKELY: dict[str, Any] = {
     "suffix": ["-fps 12", "-motion 2 -loop", "-seconds 20", "a cat", "-fps 99"], "private": [True, False],
     "public": [True, False], "language": ["ja", "zh-CN"], "channels": [[], [1, 2], [2**60]],
     "spoiler": list(Spoiler), "nsfw": list(Nsfw), "words": list(Words),
-    "seconds": [0.5, 3, 20.0], "waiting": [1, 4, 100], "line": [1, 4, 100],
+    "seconds": [0.5, 3, 20.0], "waiting": [1, 4, 100], "rate": [1, 4, 100], "line": [1, 4, 100],
 }  # fmt: skip
 CHOSEN = st.fixed_dictionaries(
     {}, optional={name: st.sampled_from(LIKELY[name]) | PLAIN for name in layers.SETTINGS}
@@ -44,7 +44,9 @@ POLICIES = st.builds(
     lambda floors, words, bounds: Policy({**MODELS, "words": words, **bounds}, floors),
     st.fixed_dictionaries({}, optional={"words": st.sampled_from(Words), "nsfw": st.sampled_from(Nsfw)}),
     st.sampled_from(Words),
-    st.fixed_dictionaries({"waiting": st.integers(1, 9), "line": st.integers(0, 9)}),
+    st.fixed_dictionaries(
+        {"waiting": st.integers(1, 9), "rate": st.integers(1, 9), "line": st.integers(0, 9)}
+    ),
 )
 BELOW = (Layer.GUILD, Layer.USER, Layer.COMMAND)
 
@@ -74,7 +76,7 @@ def test_each_value_is_of_a_layer_that_chose_it_and_within_all_above(
             assert setting.read(by[value.origin][name]) == value.value
     for task, offered in OFFERED.items():
         assert found.model(task).value in offered
-    for name in ("waiting", "line"):
+    for name in ("waiting", "rate", "line"):
         above = policy.defaults[name]
         assert not above or 0 < getattr(found, name).value <= above
     for name, floor in policy.floors.items():
@@ -87,7 +89,7 @@ def test_each_value_is_of_a_layer_that_chose_it_and_within_all_above(
 def test_a_layer_below_loosens_no_bound(policy: Policy, guild: dict[str, Any], user: dict[str, Any]) -> None:
     above = resolve(policy, {Layer.GUILD: guild}, offered=OFFERED)
     below = resolve(policy, {Layer.GUILD: guild, Layer.USER: user}, offered=OFFERED)
-    for name in ("channels", "spoiler", "nsfw", "words", "seconds", "waiting", "line"):
+    for name in ("channels", "spoiler", "nsfw", "words", "seconds", "waiting", "rate", "line"):
         assert getattr(below, name) == getattr(above, name)
 
 

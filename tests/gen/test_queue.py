@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gen.errors import LaneFull, Misconfigured, NotAllowed
 from gen.job import Asker, Job, Request, Task
-from gen.queue import Queue, Tier
+from gen.queue import Cap, Queue, Tier
 from gen.turn import OVERTAKEN, Warmth, rank
 
 BUSY = Tier(waiting=10_000, rate=10_000)
@@ -438,6 +438,21 @@ async def test_a_lane_releases_no_more_than_its_rate() -> None:
     times = [at for _, at in await timed(queue, 5)]
     assert times[2] >= 0.2
     assert times[4] >= 0.4
+    await queue.aclose()
+
+
+async def test_a_server_lets_go_fewer_of_each_persons_and_never_more_than_their_tier() -> None:
+    queue = Queue({"everyone": Tier(10, rate=3, period=0.3)})
+    queue.cap = lambda guild: Cap(rate={7: 1, 8: 99}[guild])
+    for _ in range(2):
+        queue.put(a_job(1, guild=7))
+    assert [start for _, start in queue.forecast(0, lambda job: 0.0)][1] >= 0.2
+    for _ in range(4):
+        queue.put(a_job(2, guild=8))
+    times = await timed(queue, 6)
+    assert [at for user, at in times if user == 1][1] >= 0.3
+    assert [at for user, at in times if user == 2][3] >= 0.3
+    assert [at for user, at in times if user == 2][2] < 0.3
     await queue.aclose()
 
 
