@@ -214,7 +214,8 @@ def refused(error: ZoetropeError, locale: str) -> str:
 
 
 def _shown(locale: str, name: str, value: object) -> object:
-    """A value of an error; what a flag takes and what a policy is are ours, and translated; a time ticks."""
+    """A value of an error; what a flag takes, what a policy is and how Discord names a permission are
+    translated; a time ticks."""
     if name == "until":
         return f"<t:{value}:R>"
     if not isinstance(value, str) or name == "channels":
@@ -222,6 +223,8 @@ def _shown(locale: str, name: str, value: object) -> object:
     if name == "mildest":
         setting, _, policy = value.partition(".")
         return say(locale, VALUES[setting, policy])
+    if name == "permissions":
+        return ", ".join(say(locale, one) for one in value.split(", "))
     return say(locale, value) if name == "takes" else quote(value, 400)
 
 

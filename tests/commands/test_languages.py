@@ -19,6 +19,7 @@ from discord.ui import Button, Thumbnail
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.preflight import IN_THREADS, NEEDED
 from commands import replies
 from commands.catalogues import FOLDER, LANGUAGES, Translator, catalogue
 from commands.options import ABOUT
@@ -59,6 +60,7 @@ def sources() -> frozenset[str]:
     found = {*ABOUT.values(), *(flag.takes for flag in FLAGS), *MOVES}
     for named in (panel.NAMES, panel.VALUES, panel.ORIGINS, panel.TITLES):
         found |= {*named.values()}
+    found |= {*NEEDED.values(), IN_THREADS}
     found |= {recipe.about for recipe in shipped(HERE / "config.toml").values()}
     for room in ("gen", "db", "commands", "bot"):
         for path in (HERE / room).rglob("*.py"):
