@@ -103,7 +103,7 @@ def facts(job: Job, locale: str, recipe: Recipe | None) -> list[tuple[str, str]]
         (say(locale, "Loop"), say(locale, "yes") if request.loop else ""),
         (say(locale, "Made in"), pieces.time(locale, clip.took) if clip else ""),
         (say(locale, "File"), say(locale, "{size} MiB", size=pieces.mib(clip.size)) if clip else ""),
-        (say(locale, "Number"), job.id),
+        (say(locale, "Id"), job.id),
     ]
     return [pair for pair in pairs if pair[1]]
 

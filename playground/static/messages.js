@@ -1,7 +1,7 @@
 /** The list of messages: days, heads and who wrote next to whom; it follows the end only for who reads there. */
 
 import { h, keyed } from "./dom.js";
-import { makeMessage, makePending, patchMessage, patchPending } from "./message.js";
+import { EPHEMERAL, makeMessage, makePending, patchMessage, patchPending } from "./message.js";
 import { day, sameDay } from "./times.js";
 import { later } from "./world.js";
 
@@ -129,7 +129,8 @@ function arrange(messages, seen, turned) {
     const newDay = !before || !sameDay(new Date(before.timestamp), when);
     if (newDay) items.push({ kind: "day", key: `day-${when.toDateString()}`, label: day(when) });
     const follows = !newDay && before.author.id === message.author.id && when - new Date(before.timestamp) < TOGETHER
-      && !message.message_reference && !message.interaction_metadata && !message.interaction;
+      && !message.message_reference && !message.interaction_metadata && !message.interaction
+      && !(((message.flags ?? 0) ^ (before.flags ?? 0)) & EPHEMERAL);
     const arrives = !turned && !seen.has(message.id);
     items.push({ kind: "message", key: message.id, message, first: !follows, live: !turned, arrives });
     before = message;
