@@ -19,7 +19,7 @@ endif
 test: $(VENV)/dev
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-# The browser's stories, the bot killed between any two steps; some ten minutes.
+# The browser's stories, the bot killed between any two steps; ten minutes, on a machine with nothing else to do.
 stories: $(VENV)/dev
 	@ZOETROPE_KILLS=1 $(PY) -m pytest -m story -n 2 --dist loadfile
 

@@ -38,8 +38,9 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
     @group.command(name="export", description="Send you all that is kept about you, by direct message")
     async def export(interaction: discord.Interaction[Any]) -> None:
         await begin(interaction, private=True)
-        channel = await _send(house, interaction.client, interaction.user.id)
-        text = replies.letter_sent(interaction.locale.value, channel)
+        locale = interaction.locale.value
+        channel = await _send(house, interaction.client, interaction.user.id, replies.parcel(locale))
+        text = replies.letter_sent(locale, channel)
         await interaction.edit_original_response(content=text)
 
     @group.command(name="delete", description="Erase your clips, prompts, favourites and settings")
@@ -75,14 +76,17 @@ async def _answer(interaction: discord.Interaction[Any], text: str) -> None:
         await door.send(text, nonce=str(interaction.id))
 
 
-async def _send(house: House, client: discord.Client, user: int) -> int:
-    """The channel where the parcels are. Raises NotAllowed when the person's direct messages are closed."""
+async def _send(house: House, client: discord.Client, user: int, text: str) -> int:
+    """The channel where the parcels are, the first below `text`. Raises NotAllowed when the person's direct
+    messages are closed."""
     data, clips = await house.studio.export(user)
     packed, number = parcels(data, clips, MOST), itertools.count(1)
     try:
         door = await client.create_dm(discord.Object(user))
         while one := await asyncio.to_thread(next, packed, b""):  # one in memory at a time
-            await door.send(file=discord.File(io.BytesIO(one), filename=f"zoetrope-{next(number)}.zip"))
+            file = discord.File(io.BytesIO(one), filename=f"zoetrope-{next(number)}.zip")
+            await door.send(text or None, file=file)
+            text = ""
     except discord.Forbidden as error:
         raise NotAllowed("Your direct messages are closed to me; allow them for this server.") from error
     return door.id

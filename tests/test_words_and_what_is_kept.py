@@ -135,6 +135,7 @@ async def handed_out(page: Page) -> zipfile.ZipFile:
     await private(page, "It is in your direct messages")
     await last(page).get_by_role("link", name="direct messages").click()
     await expect(videos(page)).to_have_count(1)  # the clip that was asked for in private
+    await expect(last(page)).to_contain_text("All that is kept about you")
     async with page.expect_download() as coming:
         await page.locator('[data-filename^="zoetrope-1"] a').last.click()
     return zipfile.ZipFile(await (await coming.value).path())

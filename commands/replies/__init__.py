@@ -15,6 +15,7 @@ from commands.replies.notices import (
     kept,
     letter_sent,
     outdated,
+    parcel,
     picture_form,
     reading,
     remix_form,
@@ -46,7 +47,7 @@ __all__ = [
     "Standing", "accepted", "asked", "audit", "bare", "broken", "card", "done", "drained", "everyones",
     "failed", "file_name", "flags_form", "forbidden", "forget", "forgetting", "forgotten", "help_",
     "history", "in_force", "info", "kept", "letter", "letter_sent", "link", "models", "outdated",
-    "parameters", "picture", "picture_form", "prefer", "queue", "reading", "refused", "reloaded",
+    "parameters", "parcel", "picture", "picture_form", "prefer", "queue", "reading", "refused", "reloaded",
     "remix_form", "returned", "rules", "sent_privately", "settings", "spoken", "status", "stopped",
     "suggestion", "ticket", "title", "unheard", "unreadable", "whole",
 ]  # fmt: skip

@@ -126,6 +126,11 @@ def accepted(locale: str) -> str:
     return say(locale, "Thank you. Now ask for it once more.")
 
 
+def parcel(locale: str) -> str:
+    """Stands above what is handed out to a person."""
+    return say(locale, "All that is kept about you: your settings, prompts and clips.")
+
+
 def forget(locale: str, user: int) -> tuple[str, View]:
     """Asks once before a person's data is erased."""
     text = say(

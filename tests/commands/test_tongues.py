@@ -138,7 +138,7 @@ async def refusals(reader: Reader, words: str) -> None:
 
 
 async def panels(reader: Reader) -> None:
-    for name in ("help", "models", "info", "prefer", "privacy delete"):
+    for name in ("help", "models", "info", "prefer", "privacy delete", "privacy export"):
         await reader.ask(name)
     panel = await reader.ask("settings")
     for page in ("channels", "policies", "limits"):
