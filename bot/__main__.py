@@ -79,8 +79,7 @@ async def serve(settings: Settings) -> None:
         recipes, defaults = dict(settings.recipe), settings.defaults()  # one of each, for all who read them
         engine = await stack.enter_async_context(_engine(settings, recipes))
         chooser = Chooser(recipes, defaults)
-        await chooser.look(settings, engine)
-        log.info("%s", check.unseen(recipes))
+        chooser.begin(settings)
         queue = Queue(
             {name: role.tier for name, role in settings.tier.items()},
             per_guild=settings.queue.per_guild,
@@ -141,7 +140,7 @@ async def serve(settings: Settings) -> None:
             await stack.enter_async_context(gallery.opened(client, session, studio, ledger))
         board.adopt([*await studio.resume(), *await ledger.lingering()])
         async with asyncio.TaskGroup() as group:
-            group.create_task(_warm(engine, darkroom, defaults[Task.TEXT]), name="warm-up")
+            group.create_task(_choose(chooser, settings, engine, darkroom), name="warm-up")  # before any clip
             group.create_task(client.listen(), name="gateway")
             group.create_task(studio.run(), name="studio")
             group.create_task(board.serve(), name="board")
@@ -161,11 +160,17 @@ def _engine(settings: Settings, recipes: Mapping[str, Recipe]) -> Host:
     )
 
 
-async def _warm(engine: Host, darkroom: Darkroom, first: str) -> None:
-    """Starts the children and loads a model ahead of the first request; one that does not start is tried
-    again with it."""
+async def _choose(chooser: Chooser, settings: Settings, engine: Host, darkroom: Darkroom) -> None:
+    """Settles what commands take on this machine, starts the children and loads a model ahead of the first
+    request; one that does not start is tried again with it."""
+
+    async def load() -> None:
+        await chooser.look(settings, engine)
+        log.info("%s", check.unseen(chooser.recipes))
+        await engine.start(chooser.defaults[Task.TEXT])
+
     try:
-        await asyncio.gather(darkroom.start(), engine.start(first))
+        await asyncio.gather(load(), darkroom.start())
     except EngineError as error:
         log.warning("%s", error)
 

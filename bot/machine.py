@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import platform
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from bot.settings import Settings
@@ -20,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds that torch may take to say what the card is.
 PATIENCE = 120.0
+#: Where the card that was seen last is kept, in the data folder: to look takes longer than to connect.
+FILE = "machine.json"
 COMMANDS = {
     Task.TEXT: "/animate", Task.IMAGE: "/img2vid", Task.INTERP: "/interp", Task.VIDEO: "/animate video:",
 }  # fmt: skip
@@ -32,26 +36,61 @@ class Chooser:
         self.recipes = recipes
         self.defaults = defaults
         self.device = Device()
+        self.looking = False  # for a card that no earlier run has seen
         self.plan = Plan(self.device, {}, recipes)
+
+    def begin(self, settings: Settings) -> None:
+        """Settles by the card that was here at the last start, until `look` has seen what is here now."""
+        if has_card(settings.engine.device, sys.platform, platform.machine()):
+            known = _remembered(settings)
+            self.device, self.looking = known or Device(), known is None
+        self.settle(settings)
 
     async def look(self, settings: Settings, engine: Host) -> None:
         """Asks the engine's process for the card, where there may be one; then settles."""
         if has_card(settings.engine.device, sys.platform, platform.machine()):
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    self.device = await engine.describe()
-            except (EngineError, TimeoutError) as error:
-                log.warning("the card could not be looked at: %s", error or "no answer")
+            self.device = await _seen(engine)
+            self.looking = False
+            _remember(settings, self.device)
         self.settle(settings)
         for line in summary(self.plan):
             log.info("%s", line)
 
     def settle(self, settings: Settings) -> None:
         """Fills the recipes and defaults anew."""
-        self.plan = planned(settings, self.device)
+        self.plan = replace(planned(settings, self.device), looking=self.looking)
         self.recipes.clear()
         self.recipes.update(self.plan.recipes)
         self.defaults.update(self.plan.defaults())
+
+
+async def _seen(engine: Host) -> Device:
+    """The card that is here now; none where that cannot be told."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await engine.describe()
+    except (EngineError, TimeoutError) as error:
+        log.warning("the card could not be looked at: %s", error or "no answer")
+        return Device()
+
+
+def _remembered(settings: Settings) -> Device | None:
+    """What the last look at this setting's card saw."""
+    try:
+        values = json.loads((settings.data / FILE).read_text("utf-8"))
+        return Device.of(values["device"]) if values["setting"] == settings.engine.device else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _remember(settings: Settings, device: Device) -> None:
+    values = {"setting": settings.engine.device, "device": asdict(device)}
+    fresh = (settings.data / FILE).with_suffix(".new")
+    try:
+        fresh.write_text(json.dumps(values, indent=1), "utf-8")
+        fresh.replace(settings.data / FILE)  # whoever is killed meanwhile leaves the old one
+    except OSError as error:  # the next start looks before it knows
+        log.warning("the card could not be noted: %s", error)
 
 
 def planned(settings: Settings, device: Device) -> Plan:

@@ -106,6 +106,7 @@ class Plan:
     device: Device
     choices: Mapping[Task, Choice]
     recipes: Mapping[str, Recipe]
+    looking: bool = False  # the card is not known yet
 
     def defaults(self) -> dict[Task, str]:
         """The recipe of each task when nobody names one."""

@@ -149,6 +149,14 @@ def _pace(locale: str, pace: Pace, name: str) -> str:
 def _machine(plan: Plan, locale: str) -> str:
     """What the choice of models went by."""
     device = plan.device
+    if plan.looking:
+        return pieces.small(
+            locale,
+            say(
+                locale,
+                "The graphics card is being looked at; until then commands take what runs on any machine",
+            ),
+        )
     if not device.total:
         return pieces.small(locale, say(locale, "This machine has no graphics card for models"))
     room = say(
@@ -176,7 +184,7 @@ def _asleep(recipes: list[Recipe], plan: Plan, locale: str) -> list[str]:
         lines.append(
             say(locale, "Not turned on, their licence must be accepted first: {models}", models=some)
         )
-    if some := names.get("small"):
+    if (some := names.get("small")) and not plan.looking:
         lines.append(say(locale, "Not turned on, want more than this machine has: {models}", models=some))
     return [pieces.small(locale, line) for line in lines]
 

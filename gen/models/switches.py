@@ -1,7 +1,7 @@
 """What makes a loaded model faster where its recipe says so; a switch that would change nothing is refused.
 
 Options of a recipe: `compile` (true, or the name of one of torch's compilers), by which the denoiser's
-repeated blocks are compiled, once for each size; `attention`, one of diffusers' attention backends. Both are
+repeated blocks are compiled; `attention`, one of diffusers' attention backends. Both are
 counted once they are turned: the libraries pass over what they do not know, with a line in the log at most.
 """
 
@@ -11,6 +11,8 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,8 +29,12 @@ T = TypeVar("T")
 #: Of models that do not say themselves which of their blocks repeat: UNets with motion or time in them.
 BLOCKS = ("BasicTransformerBlock", "TemporalBasicTransformerBlock")
 DENOISERS = ("unet", "transformer", "controlnet")
+#: Versions of a block's code: for each of a model's widths, for sizes, for each load. Torch's own bound is 8,
+#: and beyond it blocks run uncompiled, with a line in the log.
+VERSIONS = 1024
 #: Where compiled code is kept, in the weights' folder: the next start finds it.
 CODE = "compiled"
+FOLDER = "TORCHINDUCTOR_CACHE_DIR"
 
 
 class Switches:
@@ -43,7 +49,7 @@ class Switches:
         parts = denoisers(pipe)
         self.name = name
         self.compiled = self.attention = 0
-        self._proven = False
+        self._seen = False
         if options.get("compile"):
             backend = "inductor" if options["compile"] is True else str(options["compile"])
             self.compiled = _compile(parts, name, rung, cache, backend)
@@ -53,14 +59,34 @@ class Switches:
             log.info("%s: %d blocks attend by %s", name, self.attention, options["attention"])
 
     def run(self, work: Callable[[], T]) -> T:
-        """What `work` makes. After the first clip the log says how much code was compiled for it."""
-        before = graphs()
-        made = work()
-        if self.compiled and not self._proven:
-            self._proven = True
-            count = graphs() - before
-            log.log(logging.INFO if count else logging.ERROR, "%s: %d pieces were compiled", self.name, count)
+        """What `work` makes. The log says how much code was compiled for it, and as an error what was not.
+
+        Raises EngineError where there is nothing to compile with.
+        """
+        if not self.compiled:
+            return work()
+        before = pieces()
+        try:
+            made = work()
+        except _faults() as error:
+            fault = next(iter(str(error.__cause__ or error).splitlines()), "")[:200]
+            raise EngineError(
+                "The model {model} could not be compiled: {fault}. A C++ compiler and Python's headers "
+                "are wanted; install them, or take the option compile out of its recipe.",
+                model=self.name, fault=fault.rstrip("."),
+            ) from error  # fmt: skip
+        self._count(before, pieces())
         return made
+
+    def _count(self, before: Pieces, after: Pieces) -> None:
+        """Says what became of the code of a clip."""
+        count, left = after.compiled - before.compiled, after.met - before.met
+        if count or not self._seen:
+            level = logging.INFO if count else logging.ERROR
+            log.log(level, "%s: %d pieces were compiled", self.name, count)
+        if left > count:
+            log.error("%s: %d pieces run uncompiled", self.name, left - count)
+        self._seen = True
 
 
 def denoisers(pipe: Any) -> list[ModelMixin]:
@@ -77,17 +103,37 @@ def compiled(part: nn.Module) -> list[nn.Module]:
     return [module for module in part.modules() if module._compiled_call_impl is not None]
 
 
-def graphs() -> int:
-    """How many pieces of code were compiled in this process: more after a compiled model's first clip."""
+@dataclass(frozen=True)
+class Pieces:
+    """Of code that this process was to compile: how many it met, and compiled."""
+
+    met: int = 0
+    compiled: int = 0
+
+
+def pieces() -> Pieces:
+    """Those until now: more after a compiled model's first clip."""
     dynamo = sys.modules.get("torch._dynamo.utils")  # seconds to import, and without it nothing is compiled
-    return int(dynamo.counters["stats"]["unique_graphs"]) if dynamo else 0
+    return Pieces(*(int(dynamo.counters["frames"][key]) for key in ("total", "ok"))) if dynamo else Pieces()
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """What compiling raises."""
+    from torch._dynamo.exc import BackendCompilerFailed
+    from torch._inductor.exc import InductorError
+
+    return BackendCompilerFailed, InductorError
 
 
 def _compile(parts: list[ModelMixin], name: str, rung: str, cache: Path, backend: str) -> int:
     if rung != "whole":
         log.warning("%s: nothing is compiled at the rung %s", name, rung)
         return 0
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache.resolve() / CODE))
+    config: Any = import_module("torch._dynamo.config")
+    config.recompile_limit = config.accumulated_recompile_limit = (
+        VERSIONS  # the whole process's, as its code is
+    )
+    _keep_code(cache)
     for part in parts:
         if not part._repeated_blocks:
             there = {type(module).__name__ for module in part.modules()}
@@ -95,6 +141,14 @@ def _compile(parts: list[ModelMixin], name: str, rung: str, cache: Path, backend
         if part._repeated_blocks:
             part.compile_repeated_blocks(backend=backend)
     return _counted("compile", name, sum(len(compiled(part)) for part in parts))
+
+
+def _keep_code(cache: Path) -> None:
+    """Compiled code goes to the weights' folder, unless the operator said where to. By now the libraries have
+    done so themselves: to the system's temporary folder, which is emptied when the machine starts."""
+    usual = Path(import_module("torch._inductor.runtime.cache_dir_utils").default_cache_dir())
+    if Path(os.environ.get(FOLDER, usual)) == usual.absolute():
+        os.environ[FOLDER] = str(cache.resolve() / CODE)
 
 
 def _attend(parts: list[ModelMixin], backend: str, name: str) -> int:

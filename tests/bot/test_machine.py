@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.machine import FILE, Chooser
+from bot.settings import load
+from gen.job import Task
+from gen.machine import Device
 from tests.bot.conftest import configured
 from tests.running import clips, running, until_clips
 
@@ -35,6 +39,51 @@ async def test_what_it_took_and_why(tmp_path: Path) -> None:
             "/animate takes shapes-lightning: it runs on any processor, and there is no graphics card"
             in bot.words
         )
+
+
+async def test_it_answers_before_the_card_is_known(tmp_path: Path) -> None:
+    config = configured(tmp_path, {'device = "auto"': 'device = "cuda"'})
+    async with running(tmp_path, config) as (place, bot):
+        ada, channel = place.person("Ada"), place.channel("clips")
+        said = (await (await ada.slash(channel, "models")).message())["content"]
+        assert "The graphics card is being looked at; until then commands take what runs on any" in said
+        assert "more than this machine has" not in said
+        await place.until(lambda: "/animate takes shapes-lightning" in bot.words, 200)
+        assert "the card could not be looked at: torch is there but does not work" in bot.words
+        said = (await (await ada.slash(channel, "models")).message())["content"]
+        assert "This machine has no graphics card for models" in said
+
+
+async def test_the_card_of_the_last_start_is_taken_to_be_here(tmp_path: Path) -> None:
+    card = Device(torch="2.13.0", kind="cuda", name="A Card", free=11.0, total=12.0, capability=(8, 6))
+    settings = load(
+        configured(tmp_path, {'device = "auto"': 'device = "cuda"'}), {"ZOETROPE_DATA": str(tmp_path)}
+    )
+
+    class Seen:
+        async def describe(self) -> Device:
+            return card
+
+    recipes, defaults = dict(settings.recipe), settings.defaults()
+    chooser = Chooser(recipes, defaults)
+    chooser.begin(settings)
+    assert chooser.plan.looking
+    assert defaults[Task.TEXT] == "shapes-lightning"
+    await chooser.look(settings, Seen())  # type: ignore[arg-type]  # that is all of a host that it asks for
+    assert (chooser.plan.looking, defaults[Task.TEXT]) == (False, "animatediff-lightning")
+    again = Chooser(dict(settings.recipe), settings.defaults())
+    again.begin(settings)
+    assert (again.device, again.plan.looking) == (card, False)
+    assert again.defaults[Task.TEXT] == "animatediff-lightning"
+    for words in (
+        "",
+        "[]",
+        '{"setting": "cuda", "device": {"colour": 1}}',
+        '{"setting": "cuda:1", "device": {}}',
+    ):
+        (tmp_path / FILE).write_text(words)
+        again.begin(settings)
+        assert again.plan.looking
 
 
 async def test_a_loaded_model_goes_on(tmp_path: Path) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import numpy as np
 import pytest
 import tiny
 import tiny_video
 import torch
+import torch._dynamo.utils
+import torch._inductor.config
 from diffusers.models.attention_dispatch import _AttentionBackendRegistry
 
 from gen.errors import EngineError
@@ -58,14 +62,87 @@ def test_blocks_are_compiled_and_make_the_same_clip(
     plain, fast = moving(parts, tmp_path), moving(parts, tmp_path, compile="eager")
     assert fast.switches.compiled == len(switches.compiled(fast.pipe.unet)) > 5
     request = tiny.request(plain.recipe)
-    before = switches.graphs()
+    before = switches.pieces().compiled
     with caplog.at_level(logging.INFO, "gen.models.switches"):
         made = fast.frames(request, [], silent)
         fast.frames(request, [], silent)
-    assert switches.graphs() > before
+    count = switches.pieces().compiled - before
+    assert count > 1
     (said,) = [one.message for one in caplog.records if "pieces were compiled" in one.message]
-    assert said == f"fast: {switches.graphs() - before} pieces were compiled"
+    assert said == f"fast: {count} pieces were compiled"
     assert np.abs(made.astype(int) - plain.frames(request, [], silent)).max() <= 1
+
+
+@pytest.fixture(scope="session")
+def many(store: Path) -> dict[str, str]:
+    """Blocks of four widths, each alone and in time, as Stable Diffusion 1.x has them."""
+    widths = (16, 32, 48, 64)
+    base = tiny.stable_diffusion(store / "many-base")
+    torch.manual_seed(0)
+    diffusers.UNet2DConditionModel(
+        sample_size=8, layers_per_block=1, block_out_channels=widths, cross_attention_dim=tiny.WIDTH,
+        down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+        attention_head_dim=2, norm_num_groups=8,
+    ).save_pretrained(base / "unet")  # fmt: skip
+    tiny.motion(block_out_channels=widths).save_pretrained(store / "many-motion")
+    return {"base": str(base), "motion": str(store / "many-motion")}
+
+
+def test_no_block_of_many_falls_back(
+    many: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch._dynamo.reset()
+    fast = moving(many, tmp_path, compile="eager")
+    request = tiny.request(fast.recipe)
+    before = switches.pieces()
+    with caplog.at_level(logging.INFO, "gen.models.switches"):
+        for width in (16, 32):
+            fast.frames(replace(request, width=width), [], silent)
+    after = switches.pieces()
+    assert after.compiled - before.compiled == after.met - before.met > 8  # torch's own bound
+    assert "uncompiled" not in caplog.text
+    said = [one.message for one in caplog.records if "pieces were compiled" in one.message]
+    assert len(said) == 2  # once for each size
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 8)
+    fast.frames(replace(request, guidance=4.0), [], silent)
+    fallen = ("gen.models.switches", logging.ERROR, "fast: 1 pieces run uncompiled")
+    assert fallen in caplog.record_tuples
+
+
+def test_compiled_code_is_found_at_the_next_start(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(switches.FOLDER, str(tmp_path / "elsewhere"))
+    monkeypatch.delenv(switches.FOLDER)  # whoever set it
+    monkeypatch.setattr(
+        logging.getLogger("torch.__trace"), "disabled", True
+    )  # pages of it, which pytest keeps
+    monkeypatch.setattr(torch._inductor.config, "cpp_cache_precompile_headers", False)  # not for one block
+    for wanted in (0, 1):
+        torch._dynamo.reset()
+        torch._dynamo.utils.counters.clear()
+        model = speaking(store / "kept-wan", tmp_path, compile=True)
+        request = tiny.request(model.recipe, width=32, height=32, frames=5)
+        model.frames(request, [], silent)
+        hits = torch._dynamo.utils.counters["inductor"]
+        assert (hits["fxgraph_cache_hit"], hits["fxgraph_cache_miss"]) == (wanted, 1 - wanted)
+    assert list((tmp_path / switches.CODE).rglob("*.so"))
+
+
+def test_without_a_compiler_the_recipe_is_named(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(switches.FOLDER, str(tmp_path / "none"))
+    monkeypatch.setattr(logging.getLogger("torch.__trace"), "disabled", True)
+    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", ("no-such-compiler",))
+    torch._dynamo.reset()
+    model = speaking(store / "kept-wan", tmp_path, compile=True)
+    with pytest.raises(EngineError) as found:
+        model.frames(tiny.request(model.recipe, width=32, height=32, frames=5), [], silent)
+    said = tiny.refused(found)
+    assert said.startswith("The model wan could not be compiled: InvalidCxxCompiler: No working C++ compiler")
+    assert said.endswith("take the option compile out of its recipe.")
 
 
 def test_code_that_was_never_compiled_is_an_error_in_the_log(
