@@ -15,7 +15,7 @@ from gen.errors import EngineError
 
 #: Bytes that are read at once.
 CHUNK = 2**22
-#: Bytes from which on the hub wants its own library's ways.
+#: Bytes from which on the hub gives a file in its own library's ways alone, which begin anew when stopped.
 LARGEST = 50 * 10**9
 #: Seconds that a download waits for another process's.
 PATIENCE = 1.0
@@ -34,7 +34,14 @@ def take(
         blob = cache / f"models--{repo.replace('/', '--')}" / "blobs" / about.etag
         if not blob.exists():
             _grow(repo, about.location, urlsplit(url).netloc, blob, about.size, bar, going)
-    hub.hf_hub_download(repo, file, revision=revision, cache_dir=cache, tqdm_class=bar)
+    try:
+        hub.hf_hub_download(repo, file, revision=revision, cache_dir=cache, tqdm_class=bar)
+    except ValueError as error:  # not without the package `hf_xet`
+        raise EngineError(
+            "{file} of {repo} is too large to be fetched this way; "
+            "put it into a folder and name that in the recipe.",
+            repo=repo, file=file,
+        ) from error  # fmt: skip
 
 
 def _grow(

@@ -176,8 +176,10 @@ def _named(repo: str, file: str | None) -> Iterator[None]:
     try:
         yield
     except (errors.EntryNotFoundError, errors.RevisionNotFoundError, httpx2.HTTPError, OSError) as error:
-        # A dry run hides what the hub said.
-        said = error.__cause__ if isinstance(error, errors.DryRunError) else error
+        # A dry run hides what the hub said, and so does what is not in the cache.
+        hidden = isinstance(error, errors.DryRunError) or isinstance(error.__cause__, errors.HfHubHTTPError)
+        said: Any = error.__cause__ if hidden else error
+        status = said.response.status_code if isinstance(said, errors.HfHubHTTPError) else 0
         if isinstance(said, errors.GatedRepoError):
             fault = EngineError(
                 "{repo} wants its licence accepted: "
@@ -186,6 +188,16 @@ def _named(repo: str, file: str | None) -> Iterator[None]:
             )
         elif isinstance(said, errors.RepositoryNotFoundError):
             fault = EngineError("There is no {repo} on the hub, or it is private: set HF_TOKEN.", repo=repo)
+        elif status == 401:
+            fault = EngineError(
+                "The hub does not accept HF_TOKEN; the owner of this bot must make a new one "
+                "at https://huggingface.co/settings/tokens."
+            )
+        elif status == 403:  # such as a token that may read no gated repositories
+            fault = EngineError(
+                "The hub does not give {repo} to this HF_TOKEN: {fault}",
+                repo=repo, fault=(said.server_message or "403 Forbidden").splitlines()[0][:200],
+            )  # fmt: skip
         elif isinstance(said, errors.LocalEntryNotFoundError):
             fault = _offline(repo)
         elif isinstance(said, errors.EntryNotFoundError | errors.RevisionNotFoundError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from bot.machine import FILE, Chooser
@@ -48,9 +49,10 @@ async def test_it_answers_before_the_card_is_known(tmp_path: Path) -> None:
         said = (await (await ada.slash(channel, "models")).message())["content"]
         assert "The graphics card is being looked at; until then commands take what runs on any" in said
         assert "more than this machine has" not in said
-        await place.until(lambda: "/animate takes shapes-lightning" in bot.words, 200)
+        async with asyncio.timeout(200):
+            while "is being looked at" in said:
+                said = (await (await ada.slash(channel, "models")).message())["content"]
         assert "the card could not be looked at: torch is there but does not work" in bot.words
-        said = (await (await ada.slash(channel, "models")).message())["content"]
         assert "This machine has no graphics card for models" in said
 
 

@@ -45,6 +45,7 @@ HUB: dict[str, dict[str, bytes]] = {
     },
     "someone/fast": {"4step.safetensors": GOOD, "8step.safetensors": GOOD},
     "someone/large": {"model_index.json": b"{}", "unet/diffusion_pytorch_model.safetensors": LARGE},
+    "someone/huge": {"model.safetensors": GOOD},
     "someone/false": {"unet/diffusion_pytorch_model.safetensors": GOOD},
     "someone/gated": {"model_index.json": b"{}"},
     "someone/torn": {"unet/diffusion_pytorch_model.safetensors": GOOD[:-2]},
@@ -77,6 +78,10 @@ class Hub(BaseHTTPRequestHandler):
         repo, what, revision, file = found.groups() if found else ("", "", "", "")
         if repo == "someone/gated" and self.headers["Authorization"] != f"Bearer {TOKEN}":
             return self.say(403, b"", {"X-Error-Code": "GatedRepo", "X-Error-Message": "ask for it"})
+        if self.headers["Authorization"] == "Bearer hf_bad":
+            return self.say(401, b"", {"X-Error-Message": "Invalid credentials in Authorization header"})
+        if repo == "someone/closed":
+            return self.say(403, b"", {"X-Error-Message": "Enable access to gated repositories"})
         if repo not in HUB:
             return self.say(401, b"", {"X-Error-Code": "RepoNotFound"})
         if revision not in ("main", SHA, OLD):
@@ -173,7 +178,7 @@ def test_from_a_hub(hub: str, tmp_path: Path) -> None:
     found = ask(
         hub, tmp_path, "someone/base", lightning, {**lightning, "file": "2step.safetensors"}, "someone/torn",
         {"repo": "someone/base", "revision": "gone"}, "someone/gated", "someone/nothing",
-        {"repo": "someone/base", "allow": ["unet/config.json"], "revision": SHA},
+        {"repo": "someone/base", "allow": ["unet/config.json"], "revision": SHA}, "someone/closed",
     )  # fmt: skip
     wanted = ("model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors")
     assert found[0] == [f"{SHA}/{file}" for file in wanted]  # no code, no pickle, nothing twice
@@ -189,6 +194,11 @@ def test_from_a_hub(hub: str, tmp_path: Path) -> None:
     assert opened == [f"{SHA}/model_index.json"]
     assert found[6] == "There is no someone/nothing on the hub, or it is private: set HF_TOKEN."
     assert found[7] == found[0]
+    assert found[8] == (
+        "The hub does not give someone/closed to this HF_TOKEN: Enable access to gated repositories"
+    )
+    (refused,) = ask(hub, tmp_path / "new", "someone/base", token="hf_bad")
+    assert refused.startswith("The hub does not accept HF_TOKEN; the owner of this bot must make a new one")
     away = ask("http://127.0.0.1:9", tmp_path, "someone/base", lightning, "someone/else")
     assert away[:2] == found[:2]  # what was fetched once is there without the hub
     assert away[2] == "The weights of someone/else could not be fetched: is the machine online?"
@@ -267,6 +277,26 @@ def test_what_was_broken_off_is_taken_up_again(hub: str, tmp_path: Path) -> None
     assert not list(tmp_path.rglob("*.partial"))
     (kept,) = tmp_path.rglob("diffusion_pytorch_model.safetensors")
     assert kept.read_bytes() == LARGE
+
+
+HUGE = """
+import json, sys
+from pathlib import Path
+from gen.errors import EngineError
+from gen.models import download, weights
+from huggingface_hub import constants
+download.LARGEST = int(json.loads(sys.argv[1])["most"])
+constants.MAX_HTTP_DOWNLOAD_SIZE = download.LARGEST - 1
+try:
+    weights.fetch([weights.Piece("someone/huge", "model.safetensors", None, 1)], Path(sys.argv[2]), print)
+except EngineError as error:
+    print(json.dumps(str(error)))
+"""
+
+
+def test_a_file_too_large_for_the_hubs_plain_way(hub: str, tmp_path: Path) -> None:
+    (said,) = ask(hub, tmp_path, {"most": len(GOOD)}, program=HUGE)
+    assert said.startswith("model.safetensors of someone/huge is too large to be fetched this way; put it")
 
 
 def test_what_is_damaged_on_its_way_is_not_kept(hub: str, tmp_path: Path) -> None:
