@@ -148,9 +148,19 @@ def own_rows(case: Case, model: Any) -> Iterator[tuple[str, dict[str, float]]]:
     yield "cancel", {"seconds": cancelled(case, model)}
     if case.device != "cpu":
         yield "memory runs out", starved(case, model)
-        for rung in devices.RUNGS[1:]:
-            devices.put(model.pipe, rung, case.device)
-            yield f"ours ({rung})", timed(case, lambda: model.frames(case.request, case.pictures, silent))
+        for rung in filter(model.place.has, devices.RUNGS[1:]):
+            yield from lower(case, model, rung)
+
+
+def lower(case: Case, model: Any, rung: str) -> Iterator[tuple[str, dict[str, float]]]:
+    """Ours at that rung, in new words each time: else the text encoder would have nothing to do there."""
+    devices.put(model.pipe, rung, case.device)
+    model.place.rung = rung
+    empty(case.device)
+    again = map(worded, rerolls(case.request)) if case.recipe.prompted else rerolls(case.request)
+    figures = timed(case, lambda: model.frames(next(again), case.pictures, silent))
+    if model.place.rung == rung:  # else memory ran out, and it went further down by itself
+        yield f"ours ({rung})", figures
 
 
 def worded(request: Request) -> Request:
@@ -169,11 +179,14 @@ def timed(case: Case, work: Callable[[], Any], times: int = 3) -> dict[str, floa
     """The median of a few runs after one that warms up."""
     work()
     if case.device == "cuda":
+        torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
     took = []
     for _ in range(1 if case.tiny else times):
         began = time.perf_counter()
         work()
+        if case.device == "cuda":
+            torch.cuda.synchronize()
         took.append(time.perf_counter() - began)
     peak = torch.cuda.max_memory_allocated() / devices.GIB if case.device == "cuda" else 0.0
     return {"seconds": sorted(took)[len(took) // 2], "peak_gib": peak}
@@ -197,15 +210,25 @@ def cancelled(case: Case, model: Any) -> float:
 
 
 def starved(case: Case, model: Any) -> dict[str, float]:
-    """A clip on a device that has only as much memory as the weights take: it must step down and finish."""
+    """A clip on a device that has only as much memory as the weights take: it must step down and finish.
+
+    What torch holds in reserve is given back before, else the clip would find all it wants there. What the
+    ladder noted is taken away after, else all that is loaded later would begin further down.
+    """
+    before = model.place.rung
+    empty(case.device)
     total = torch.cuda.get_device_properties(0).total_memory / devices.GIB
     torch.cuda.set_per_process_memory_fraction(sum(devices.weigh(model.pipe).values()) * 1.1 / total)
     try:
         began = time.perf_counter()
         model.frames(case.request, case.pictures, silent)
-        return {"seconds": time.perf_counter() - began, "rung": devices.RUNGS.index(model.place.rung)}
+        if model.place.rung == before:
+            print(f"{case.recipe.name:<22} memory did not run out")
+        rung = devices.RUNGS.index(model.place.rung)
+        return {"seconds": time.perf_counter() - began, "rung": rung}
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
+        (case.cache / "rungs.json").unlink(missing_ok=True)
 
 
 async def back_to_back(case: Case, folder: Path) -> dict[str, float]:
@@ -253,6 +276,16 @@ def beside(plain: dict[str, float], figures: dict[str, float]) -> str:
     return f"   {plain['seconds'] / figures['seconds']:.2f} × plain" if "peak_gib" in figures else ""
 
 
+def measured(name: str, device: str) -> dict[str, dict[str, float]]:
+    """All rows of one recipe. Raises EngineError, torch's OutOfMemoryError."""
+    with built(name, device) as (case, folder):
+        table = dict(rows(case))
+        if case.recipe.task is Task.TEXT:  # the others want a picture in the data folder
+            empty(device)  # the engine's process has the card for itself
+            table["back to back"] = asyncio.run(back_to_back(case, folder))
+    return table
+
+
 def main() -> None:
     """Prints the table, and keeps it as JSON if asked."""
     parser = argparse.ArgumentParser(prog="python -m bench.gpu")
@@ -266,16 +299,16 @@ def main() -> None:
     )
     found: dict[str, Any] = {"device": machine.name}
     for name in options.only:
-        with built(name, device) as (case, folder):
-            table = dict(rows(case))
-            if case.recipe.task is Task.TEXT:  # the others want a picture in the data folder
-                table["back to back"] = asyncio.run(back_to_back(case, folder))
-        found[name] = table
+        try:
+            table = found[name] = measured(name, device)
+        except (EngineError, torch.OutOfMemoryError) as error:  # the other families go on
+            print(f"{name:<22} left out: {error}")
+            continue
         for row, figures in table.items():
             words = "   ".join(f"{key} {value:.3f}" for key, value in figures.items())
-            print(f"{name:<22} {row:<18} {words}{beside(table['plain'], figures)}")
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1), "utf-8")
+            print(f"{name:<22} {row:<18} {words}{beside(table['plain'], figures)}", flush=True)
+        if options.json:  # with each family: a later one may take the machine down
+            options.json.write_text(json.dumps(found, indent=1), "utf-8")
 
 
 if __name__ == "__main__":
