@@ -118,7 +118,6 @@ def test_compiled_code_is_found_at_the_next_start(
     monkeypatch.setattr(
         logging.getLogger("torch.__trace"), "disabled", True
     )  # pages of it, which pytest keeps
-    monkeypatch.setattr(torch._inductor.config, "cpp_cache_precompile_headers", False)  # not for one block
     for wanted in (0, 1):
         torch._dynamo.reset()
         torch._dynamo.utils.counters.clear()
