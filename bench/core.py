@@ -1,4 +1,4 @@
-"""What the core adds to an engine: time a job, commits, a cancel, a long line taken up again."""
+"""What the core adds to an engine: time a job, files beside frames, commits, a cancel, a line taken up."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.beside import line
 from bench.stage import Figures
 from db.ledger import Ledger
 from gen.courier import Courier
@@ -33,7 +34,11 @@ SLOW = Recipe(
     name="slow", task=Task.TEXT, family="testcard", about="", sizes={"1:1": (64, 64)},
     options={"step_seconds": 0.1},
 )  # fmt: skip
-RECIPES = {recipe.name: recipe for recipe in (SMALL, SLOW)}
+NAPPING = Recipe(
+    name="napping", task=Task.TEXT, family="testcard", about="", sizes={"1:1": (480, 480)}, clip_frames=16,
+    options={"step_seconds": 0.03},
+)  # fmt: skip
+RECIPES = {recipe.name: recipe for recipe in (SMALL, SLOW, NAPPING)}
 AMPLE = 10 * 2**20
 ANN = Asker(user=1, channel=2)
 
@@ -43,6 +48,7 @@ async def rows(say: Callable[[str], None], jobs: int = 60, waiting: int = 10_000
     found: Figures = {}
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         found |= await overhead(Path(folder), say, jobs)
+        found |= await beside(Path(folder), say)
         found |= await cancel(Path(folder), say)
         found |= await commits(Path(folder), say)
         found |= await recovery(Path(folder), say, waiting)
@@ -96,15 +102,23 @@ class Clocked:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self.times: list[tuple[float, float]] = []
+        self.times: list[tuple[float, float, float]] = []  # begun, device free, clip there
 
     async def make(self, request: Request, progress: Progress, *, limit: int, found: str) -> Clip:
         """As the host's own."""
-        began = time.perf_counter()
+        began, freed = time.perf_counter(), 0.0
+
+        def hear(step: Step) -> None:
+            nonlocal freed
+            if step.off_device:
+                freed = freed or time.perf_counter()
+            progress(step)
+
         try:
-            return await self.host.make(request, progress, limit=limit)
+            return await self.host.make(request, hear, limit=limit)
         finally:
-            self.times.append((began, time.perf_counter()))
+            ended = time.perf_counter()
+            self.times.append((began, freed or ended, ended))
 
 
 async def overhead(folder: Path, say: Callable[[str], None], jobs: int) -> Figures:
@@ -119,13 +133,13 @@ async def overhead(folder: Path, say: Callable[[str], None], jobs: int) -> Figur
                 await house.submit(Task.TEXT, f"a star -seed {number}", {}, [], ANN)
                 await channel.ended.get()
                 lone.append(time.perf_counter() - began)
-            took = [end - start for start, end in clocked.times]
+            took = [end - start for start, _, end in clocked.times]
             for number in range(jobs):
                 await house.submit(Task.TEXT, f"a star -seed {number}", {}, [], ANN)
             for _ in range(jobs):
                 await channel.ended.get()
-    line = clocked.times[-jobs // 2 :]  # all had been asked for by then
-    idle = statistics.median(after[0] - before[1] for before, after in pairwise(line)) * 1e3
+    last = clocked.times[-jobs // 2 :]  # all had been asked for by then
+    idle = statistics.median(after[0] - before[1] for before, after in pairwise(last)) * 1e3
     alone = statistics.median(took[5:]) * 1e3
     more = statistics.median(whole - bare for whole, bare in zip(lone[5:], took[5:], strict=True)) * 1e3
     flush = await asyncio.to_thread(_flush, folder / "flush")
@@ -152,6 +166,25 @@ def _flush(path: Path, times: int = 30) -> float:
     return statistics.median(took)
 
 
+async def beside(folder: Path, say: Callable[[str], None], jobs: int = 12) -> Figures:
+    """How many times as many clips are made when files are made beside frames, and the part of the time in
+    which the device was at work. It is one that sleeps, and leaves the processor alone."""
+    requests = [NAPPING.request(Ask(prompt="a red star"), [], seed) for seed in range(jobs)]
+    async with engine(folder) as host:
+        await line(host, requests[:2], limit=AMPLE, beside=True)
+        alone = await line(host, requests, limit=AMPLE, beside=False)
+        both = await line(host, requests, limit=AMPLE, beside=True)
+    times = alone.seconds / both.seconds
+    say(
+        f"{times:7.2f} times as many clips with files beside frames, the device busy for {both.busy:.0%} "
+        f"of the time   (one after the other: {alone.busy:.0%})"
+    )
+    return {
+        "beside.times": round(times, 2), "beside.busy": round(both.busy, 3),
+        "beside.busy_alone": round(alone.busy, 3),
+    }  # fmt: skip
+
+
 async def cancel(folder: Path, say: Callable[[str], None], times: int = 5) -> Figures:
     """Steps from the cancel of a running clip to a free device."""
     waits = []
@@ -167,7 +200,7 @@ async def cancel(folder: Path, say: Callable[[str], None], times: int = 5) -> Fi
                 began = time.perf_counter()
                 ended = await house.cancel(job.id, user=ANN.user)
                 assert ended.state is State.CANCELLED
-                waits.append((clocked.times[-1][1] - began) / usual)
+                waits.append((clocked.times[-1][2] - began) / usual)
     say(f"{max(waits):7.2f} steps at most, each of 0.1 s, until a cancelled clip has freed the device")
     return {"cancel.steps_most": round(max(waits), 2), "cancel.steps_p50": round(statistics.median(waits), 2)}
 

@@ -1,11 +1,13 @@
 """The real bot with a date of death: `python -m bench.doomed` kills itself or its engine at a named point.
 
 `ZOETROPE_DOOM` is `write:NAME:before|after` (NAME: add, ticket, or the state that is written) or
-`engine:STAGE:N` (the engine's process, at the Nth report of that stage). Each strikes once.
+`WHOM:STAGE:N` (WHOM: bot, or the processes engine and lab; at the Nth report of that stage). With the stage
+`beside` the lab is held over a clip until frames of the next one are made. Each strikes once.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -22,6 +24,10 @@ from gen.job import Clip, Job, Request
 from gen.ports import Progress, Step
 
 DOOM = os.environ.get("ZOETROPE_DOOM", "").split(":")
+#: What is logged when a process other than the bot's is killed.
+STRUCK = "is struck by its doom"
+
+log = logging.getLogger("bench.doomed")
 
 
 def strike(*point: str) -> None:
@@ -62,9 +68,13 @@ class DoomedLedger(Ledger):
 
 
 class DoomedHost(Host):
-    """Kills its engine in the middle of a clip, once."""
+    """Kills the bot, its engine or its lab in the middle of a clip, once."""
 
-    struck = False
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.struck = False
+        self.held = 0  # the lab's process, stopped over a clip …
+        self.holder: Request | None = None  # … which is this one
 
     async def make(self, request: Request, progress: Progress, *, limit: int, found: str = "refuse") -> Clip:
         """As the host's own."""
@@ -73,11 +83,29 @@ class DoomedHost(Host):
         def watch(step: Step) -> None:
             progress(replace(step))
             seen[step.stage] = seen.get(step.stage, 0) + 1
-            if not self.struck and ["engine", step.stage, str(seen[step.stage])] == DOOM and self.pid:
-                self.struck = True
-                os.kill(self.pid, signal.SIGKILL)
+            if DOOM[1:2] == ["beside"]:
+                self._beside(request, step)
+            elif [step.stage, str(seen[step.stage])] == DOOM[1:]:
+                self._strike()
 
         return await super().make(request, watch, limit=limit)
+
+    def _beside(self, request: Request, step: Step) -> None:
+        """Holds the lab from a clip's last frame on, and strikes once another's first frame is made."""
+        if not self.held and step.done == step.total and step.stage == "making" and self.lab.pid:
+            self.held, self.holder = self.lab.pid, request
+            os.kill(self.held, signal.SIGSTOP)
+        elif self.held and not self.struck and request is not self.holder and step.stage == "making":
+            os.kill(self.held, signal.SIGCONT)  # a bot that dies leaves nobody who would let it go
+            self._strike()
+
+    def _strike(self) -> None:
+        pid = {"engine": self.pid, "lab": self.lab.pid, "bot": os.getpid()}.get(DOOM[0])
+        if self.struck or not pid:
+            return
+        self.struck = True
+        log.warning("%s %s", DOOM[0], STRUCK)
+        os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -24,13 +24,13 @@ import diffusers
 import numpy as np
 import torch
 
+from bench.beside import line
 from bench.checkpoints import BUILDS
 from gen.errors import EngineError
 from gen.host import Host
 from gen.job import Picture, Request, Task
 from gen.models import device as devices
 from gen.models import pipe as pipes
-from gen.ports import Step
 from gen.prompt import parse
 from gen.recipe import PICTURES, Recipe, shipped
 
@@ -231,16 +231,10 @@ def starved(case: Case, model: Any) -> dict[str, float]:
         (case.cache / "rungs.json").unlink(missing_ok=True)
 
 
-async def back_to_back(case: Case, folder: Path) -> dict[str, float]:
-    """Jobs through the engine's own process: how much of the time the model was at work."""
-    working, last, count = 0.0, 0.0, 3 if case.tiny else JOBS
-
-    def progress(step: Step) -> None:
-        nonlocal working, last
-        now = time.perf_counter()
-        working += now - last if step.stage == "making" else 0.0
-        last = now
-
+async def back_to_back(case: Case, folder: Path) -> dict[str, dict[str, float]]:
+    """Jobs through the engine's own processes: how much of the time the model was at work, with each clip's
+    file made beside the next clip's frames, and before them."""
+    count, found = 3 if case.tiny else JOBS, {}
     async with Host(
         {case.recipe.name: case.recipe},
         folder,
@@ -249,13 +243,12 @@ async def back_to_back(case: Case, folder: Path) -> dict[str, float]:
         device=case.device,
         idle=0,
     ) as host:
-        await host.make(case.request, progress, limit=25 * 2**20)
-        working, began = 0.0, time.perf_counter()
-        last = began
-        for number in range(count):
-            await host.make(replace(case.request, seed=number), progress, limit=25 * 2**20)
-        wall = time.perf_counter() - began
-    return {"seconds": wall / count, "busy": working / wall}
+        await host.make(case.request, silent, limit=25 * 2**20)
+        for name, beside in (("back to back", True), ("one by one", False)):
+            requests = [replace(case.request, seed=number) for number in range(count)]
+            share = await line(host, requests, limit=25 * 2**20, beside=beside)
+            found[name] = {"seconds": share.seconds, "busy": share.busy}
+    return found
 
 
 def empty(device: str) -> None:
@@ -282,7 +275,7 @@ def measured(name: str, device: str) -> dict[str, dict[str, float]]:
         table = dict(rows(case))
         if case.recipe.task is Task.TEXT:  # the others want a picture in the data folder
             empty(device)  # the engine's process has the card for itself
-            table["back to back"] = asyncio.run(back_to_back(case, folder))
+            table |= asyncio.run(back_to_back(case, folder))
     return table
 
 

@@ -2,8 +2,9 @@
 
 A point is a request to Discord (the bot dies before it, after it, in the middle of an upload, or after an
 answer of 502 that came after the effect), a write of the ledger (before and after), or a report of the engine
-(whose process dies). Points are enumerated, not drawn: every kind of request and write in a job's life stands
-in `POINTS`. After each death the bot is started again, and the channel is counted.
+or of the lab that makes clips' files (the bot dies, or one of the two). Points are enumerated, not drawn:
+every kind of request and write in a job's life stands in `POINTS`. After each death the bot is started again,
+and the channel is counted.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.doomed import STRUCK
 from bench.stage import shipped
 from playground.server import Playground
 
@@ -27,8 +29,8 @@ ROOT = Path(__file__).parents[1]
 CHANNEL = "/channels/*/messages"
 MESSAGE = "/channels/*/messages/*"
 
-#: What the bot logs of an engine that was killed.
-ENGINE_DIED = "ended with -9"
+#: Processes whose death the bot survives.
+CHILDREN = ("engine:", "lab:")
 #: Seconds without a request or a word after which the channel is counted.
 QUIET = 1.0
 
@@ -58,7 +60,10 @@ WORDS: Mapping[str, str] = {
     "long": "a long star -seconds 8 -model card",
     "cancel": "a slow star -seconds 10 -model card",
     "fail": "a dark star -model broken",
+    "pair": "a first star -seconds 0.5 -model card",
 }
+#: What is asked for next, whose frames are made while the file of the first is.
+SECOND = "a second star -seconds 2 -model card"
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,14 @@ POINTS: tuple[Point, ...] = (
     Point("animate", "engine:loading:1", ""),
     Point("animate", "engine:making:1", ""),
     Point("animate", "engine:making:4", ""),
-    Point("animate", "engine:encoding:1", ""),
+    # Its frames are done, and its file is not.
+    *[
+        Point("animate", f"{whom}:encoding:{number}", "")
+        for whom in ("engine", "lab", "bot")
+        for number in (1, 3)
+    ],
+    # So is the first clip's, while the next one's frames are made.
+    *[Point("pair", f"{whom}:beside:1", "") for whom in ("engine", "lab", "bot")],
     # A reroll by reaction: its ticket is a message of the bot's own.
     Point("reroll", f"POST {CHANNEL}", "before"),
     Point("reroll", f"POST {CHANNEL}", "after"),
@@ -216,8 +228,8 @@ async def _run(point: Point, data: Path, config: Path, tally: Tally) -> list[str
         except AssertionError:
             tally.lost += 1
             return [f"lost: {_seen(place)}", *([] if killed else ["nobody died"])]
-        if point.where.startswith("engine"):  # its own death is survived without a start; the log has it
-            killed = ENGINE_DIED in victim.words
+        if point.where.startswith(CHILDREN):  # their death is survived without a start; the log has it
+            killed = STRUCK in victim.words
         tally.kills += killed
         faults = [] if killed else ["nobody died"]
         return faults + _judge(point, place, victim, tally)
@@ -267,7 +279,7 @@ async def _die(point: Point, place: Playground, victim: Victim) -> bool:
             fault.do = 502
             place.faults.add(method, path, victim.kill, when="before", skip=point.skip + 1)
     await _ask(place, point.life)
-    if point.where.startswith("engine"):
+    if point.where.startswith(CHILDREN):
         return False  # not yet
     died = await victim.dead(25)
     place.faults.clear()
@@ -283,6 +295,8 @@ async def _ask(place: Playground, life: str) -> None:
         await place.person("Ben").react(int(_clips(place)[0]["id"]), "🔁")
         return
     await ada.slash(channel, "animate", {"prompt": WORDS[life]})
+    if life == "pair":
+        await ada.slash(channel, "animate", {"prompt": SECOND})
     if life == "cancel":
         await place.until(lambda: any("step" in one["content"] for one in _tickets(place)), 20)
         ticket = _tickets(place)[0]
@@ -301,7 +315,7 @@ def _promised(point: Point) -> int:
     """How many clips there are to be in the end; a job that was not accepted was not promised."""
     first = point.skip == 0  # a later answer is to a press: the job is there
     accepted = not (first and point.where in ("POST /interactions/*/callback", "write:add:before"))
-    return (1 if point.life == "reroll" else 0) + accepted
+    return (1 if point.life in ("reroll", "pair") else 0) + accepted
 
 
 def _judge(point: Point, place: Playground, victim: Victim, tally: Tally) -> list[str]:
@@ -314,9 +328,10 @@ def _judge(point: Point, place: Playground, victim: Victim, tally: Tally) -> lis
         faults.append(f"twice: {twice}")
     files = len(list((victim.data / "clips").glob("*.mp4")))
     # A file that was written just before the death is not known, and its clip is made once more.
-    most = _promised(point) + (point.where == "write:made:before")
+    most = _promised(point) + (point.where == "write:made:before" or point.where.startswith("bot:encoding"))
     attempts = _attempts(victim.data)
-    if files > most or max(attempts, default=0) > (1 if _after_made(point) else 2):
+    once = _after_made(point) or point.where.startswith(CHILDREN)
+    if files > most or max(attempts, default=0) > (1 if once else 2):
         tally.made_again += 1
         faults.append(f"made again: {files} files, attempts {attempts}")
     return faults

@@ -39,13 +39,15 @@ from db.ledger import Ledger
 from gen.courier import Courier
 from gen.darkroom import Darkroom
 from gen.errors import EngineError, Misconfigured, Unwritten, ZoetropeError
-from gen.host import Host, Patience
+from gen.host import Host
 from gen.job import Job, Task
 from gen.office import Office
+from gen.outlook import Place
+from gen.process import Patience
 from gen.queue import Queue
 from gen.recipe import Recipe, heavy
 from gen.shelf import Shelf
-from gen.studio import Place, Studio
+from gen.studio import Studio
 from gen.turn import Warmth
 from gen.worker import Worker
 

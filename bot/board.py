@@ -18,8 +18,8 @@ from bot.post import UNKNOWN_MESSAGE, Post
 from commands.errors import OVER
 from commands.replies import REROLL
 from gen.job import ENDED, Job, State
+from gen.outlook import Place
 from gen.ports import Ledger, Step
-from gen.studio import Place
 
 log = logging.getLogger(__name__)
 

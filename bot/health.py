@@ -86,7 +86,7 @@ class Health:
         meter, breaker = self.meter, self.studio.worker.breaker
         yield from _family("line_depth", "gauge", "Jobs that wait", {"": len(self.studio.queue)})
         yield from _family("oldest_job_seconds", "gauge", "Age of the oldest job", {"": self._oldest()})
-        yield from _family("running", "gauge", "Jobs in the engine", {"": int(bool(self.studio.worker.job))})
+        yield from _family("running", "gauge", "Jobs in the making", {"": len(self.studio.worker.runs)})
         yield from _family("engine_deaths_total", "counter", "Engines that died", _by(breaker.died_in_all))
         paused = dict.fromkeys(breaker.paused(), 1)
         yield from _family("paused", "gauge", "1 for a model that is paused", _by(paused))

@@ -29,7 +29,7 @@ TIDY = 7 * 86_400.0
 DAY = 86_400.0
 MIB = 2**20
 #: Folders of the data folder whose files nobody names longer than a request lasts.
-PASSING = ("incoming", "previews")
+PASSING = ("incoming", "previews", "reels")
 
 
 @dataclass(frozen=True)

@@ -57,10 +57,9 @@ class Meter:
         self.lag = Histogram(LAGS)
         self.ended: Counter[tuple[str, str]] = Counter()  # recipe and state
         self.failed_uploads = 0
-        self.stepped: float | None = None  # when the running job was last heard of, by the monotonic clock
         self._now = now
         self._monotonic = monotonic
-        self._making: str | None = None  # the job whose last word was a step
+        self._making: tuple[str, float] | None = None  # the job whose step was the last, and when
 
     def show(self, job: Job, step: Step | None = None) -> None:
         """Counts a start, a step, an end."""
@@ -68,12 +67,11 @@ class Meter:
         if job.state is State.RUNNING and step is None:
             self.waits[recipe].note(max(0.0, self._now() - job.created))
         if step is not None and step.stage == "making":
-            if self._making == job.id and self.stepped is not None:
-                self.steps[recipe].note(now - self.stepped)
-            self._making = job.id
-        else:
+            if self._making and self._making[0] == job.id:
+                self.steps[recipe].note(now - self._making[1])
+            self._making = job.id, now
+        elif self._making and self._making[0] == job.id:  # else of a clip whose file is made meanwhile
             self._making = None
-        self.stepped = now
         if job.state in ENDED:
             self.ended[recipe, job.state.value] += 1
         self.delivery.show(job, step)

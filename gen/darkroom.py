@@ -15,8 +15,8 @@ from pathlib import Path, PurePath
 from typing import Any, Self
 
 from gen.errors import BadRequest, EngineDied, EngineError, Undeliverable
-from gen.host import Child, safe
 from gen.job import Clip, Failure, Picture, Video
+from gen.process import Child, safe
 
 log = logging.getLogger(__name__)
 

@@ -3,162 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import itertools
-import json
 import logging
-import os
-import signal
-import sys
 import uuid
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from gen.errors import EngineDied, EngineError
-from gen.job import Clip, Failure, Request
+from gen.job import Clip, Failure, Reel, Request
+from gen.lab import Lab
 from gen.machine import Device
 from gen.ports import Progress, Step
+from gen.process import NICE, Child, Patience, safe
 from gen.recipe import Recipe
-from gen.shelf import thumbnail
 
 log = logging.getLogger(__name__)
 
-_ROOT = Path(__file__).resolve().parent.parent
-#: Beside a busy processor the bot answers first.
-NICE = 5
-_LINE = 2**20  # bytes of a message, at most
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """Seconds of silence before a child is taken for hung."""
-
-    start: float = 60.0  # of a new process until it says ready
-    first: float = 900.0  # while weights load, and for a recipe whose usual step is not known yet …
-    unsure: float = 120.0  # … at the least, between two steps of such a recipe's first clip
-    least: float = 60.0  # for one whose usual step is known, at the least …
-    times: float = 20.0  # … and so many times its longest step so far
-    cancel: float = 5.0  # from a cancel to its acknowledgement, at the least; three usual steps at the most
-
-
-class Child:
-    """A process of `gen.child`, spoken to in JSON lines."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self._in = cast(asyncio.StreamWriter, process.stdin)  # all three are pipes
-        self._out = cast(asyncio.StreamReader, process.stdout)
-        self._err = cast(asyncio.StreamReader, process.stderr)
-        self._context = contextvars.copy_context()  # that of whoever spoke to it last
-        self.warm: tuple[str, ...] = ()  # recipes whose model is loaded, the last used last
-        self._drain = asyncio.create_task(self._print(), name=f"prints of child {process.pid}")
-
-    @classmethod
-    async def born(
-        cls, settings: Mapping[str, Any], environ: Mapping[str, str], *, patience: float, nice: int = 0
-    ) -> Child:
-        """A child that has said it is ready; so much nicer than we are from its first moment on, since what
-        it imports takes a second of the processor. Raises EngineDied."""
-        level = logging.getLevelName(log.getEffectiveLevel())
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gen.child", json.dumps({"log": level, **settings}),
-                stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=_LINE, cwd=_ROOT, env=dict(environ),
-                start_new_session=True,  # Ctrl-C is for the bot; the child ends when its input does
-            )  # fmt: skip
-        except OSError as error:
-            raise EngineDied("The engine could not be started: {fault}.", fault=error) from error
-        _be_nice(process.pid, nice)
-        child = cls(process)
-        try:
-            await child.hear(patience)
-        except TimeoutError as error:
-            await child.kill()
-            raise EngineDied("The engine did not start within {seconds} s.", seconds=patience) from error
-        except BaseException:
-            await child.kill()
-            raise
-        return child
-
-    @property
-    def pid(self) -> int:
-        """The process's id."""
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether it has not ended, as far as is known."""
-        return self._process.returncode is None and not self._out.at_eof()
-
-    def tell(self, **command: Any) -> None:
-        """Sends a command; a child that is gone is noticed by `hear`."""
-        self._context = contextvars.copy_context()
-        with suppress(ConnectionError, RuntimeError):
-            self._in.write(json.dumps(command).encode() + b"\n")
-
-    async def hear(self, seconds: float) -> dict[str, Any]:
-        """The next message. Raises TimeoutError after so long without one, EngineDied when it has ended.
-
-        What it logs goes into our log on the way, in the caller's context: that of the job at hand.
-        """
-        async with asyncio.timeout(seconds):
-            while (line := await self._out.readline()).endswith(b"\n"):  # half a line is a death
-                message: dict[str, Any] = json.loads(line)
-                match message["say"]:
-                    case "log":
-                        log.log(message["level"], "child %d: %s", self.pid, message["text"])
-                    case "warm":
-                        self.warm = tuple(message["names"])
-                    case _:
-                        return message
-        await self.kill()
-        log.warning("child %d ended with %s", self.pid, self._process.returncode)
-        raise EngineDied("The engine stopped in the middle of its work.")
-
-    async def kill(self) -> None:
-        """Ends it now with all that it started, whatever it does."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        await self._gone()
-
-    async def end(self, seconds: float = 5.0) -> None:
-        """Lets it end by closing its input; kills it when it does not."""
-        self._in.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._gone()
-        if self.alive:
-            await self.kill()
-
-    async def _gone(self) -> None:
-        """Waits for the process, its log, and what is left in its output."""
-        await self._process.wait()
-        self._in.close()
-        await self._out.read()
-        await asyncio.wait([self._drain])  # awaited itself, it would be cancelled with us
-
-    async def _print(self) -> None:
-        """What it prints, line by line, into the log: libraries' chatter, and a crash's last words."""
-        rest = b""
-        while chunk := await self._err.read(2**16):
-            *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
-            for line in filter(None, lines):
-                self._note(line)
-            rest = rest[-_LINE:]
-        if rest:
-            self._note(rest)
-
-    def _note(self, line: bytes) -> None:
-        """Logs a line as of the job that the process was last told of."""
-        self._context.run(log.info, "child %d: %s", self.pid, line.decode(errors="replace"))
+#: Folders of the data folder that the engine's processes write to.
+FOLDERS = ("clips", "pictures", "previews", "reels")
 
 
 class Host:
-    """An `Engine` whose models live in a child."""
+    """An `Engine` whose models live in a child, and whose clips' files are made in another beside it.
+
+    The device goes on to the next clip once the lab has taken up the one before: at most one clip's frames
+    wait for the lab, with the device.
+    """
 
     def __init__(
         self,
@@ -170,7 +42,7 @@ class Host:
         device: str = "auto",
         warm: int = 1,  # models that are kept loaded, where they fit
         idle: float = 600.0,  # seconds after a clip until the child ends and frees the device; 0: never
-        patience: Patience = Patience(),
+        patience: Patience = Patience(),  # noqa: B008 - frozen
         name: Callable[[], str] = lambda: uuid.uuid4().hex,  # of a clip's file
     ) -> None:
         self.recipes = recipes
@@ -188,9 +60,11 @@ class Host:
             "mode": "engine", "data": str(self.data), "cache": str(cache.resolve()), "device": device,
             "warm": warm,
         }  # fmt: skip
+        self.lab = Lab(self.data, self._environ, patience)
         self._name = name
         self._numbers = itertools.count(1)
-        self._turn = asyncio.Lock()
+        self._turn = asyncio.Lock()  # the device's
+        self._clips = 0  # under way
         self._child: Child | None = None
         self._rest: asyncio.Task[None] | None = None
         self._usual: dict[str, float] = {}  # the longest step of each recipe so far
@@ -215,6 +89,7 @@ class Host:
         """Starts the child ahead of its first clip, and has it load that recipe's model if its weights are
         here. Raises EngineError."""
         async with self._turn:
+            self.lab.wake()
             child = await self._ready()
             if name:
                 await self._told(child, name, lambda step: None, do="load")
@@ -227,27 +102,48 @@ class Host:
         recipe = self.recipes.get(request.recipe)
         if recipe is None:
             raise EngineError("The model {model} is no longer here.", model=request.recipe)
+        name, last = self._name(), ""
+
+        def tell(step: Step) -> None:
+            nonlocal last
+            last = step.preview or last
+            progress(replace(step, preview=last or None))  # the last picture stays while the file is made
+
+        self._clips += 1
+        self.lab.wake()
+        try:
+            reel = await self._framed(recipe, request, name, found, tell)
+            try:
+                return await self.lab.film(reel, request, f"{name}.mp4", tell, limit=limit)
+            finally:
+                self.lab.turn.release()
+        finally:
+            (self.data / "reels" / f"{name}.rgb").unlink(missing_ok=True)
+            for preview in (self.data / "previews").glob(f"{name}-*.jpg"):
+                preview.unlink(missing_ok=True)
+            self._clips -= 1
+            if self.idle and not self._clips:
+                self._rest = asyncio.create_task(self._sleep(), name="the engine's rest")
+
+    async def _framed(
+        self, recipe: Recipe, request: Request, name: str, found: str, progress: Progress
+    ) -> Reel:
+        """The clip's frames, and the lab's turn, for which the device waits: else frames would pile up."""
         async with self._turn:
             if self._rest:
                 self._rest.cancel()
-            child = await self._ready()
-            number, file = next(self._numbers), f"{self._name()}.mp4"
+            child, number = await self._ready(), next(self._numbers)
             child.tell(
-                id=number, do="make", request=request.to_dict(), recipe=asdict(recipe), file=file,
-                limit=limit, found=found,
+                id=number, do="make", request=request.to_dict(), recipe=asdict(recipe), reel=f"{name}.rgb",
+                found=found,
             )  # fmt: skip
             try:
-                return Clip.from_dict(await self._heard(child, number, recipe.name, progress))
+                reel = Reel.from_dict(await self._heard(child, number, recipe.name, progress))
             except asyncio.CancelledError:
-                await self._stop(child, number, self._grace(recipe.name))
-                for folder, name in (("clips", file), ("thumbs", thumbnail(file))):
-                    (self.data / folder / name).unlink(missing_ok=True)
+                await child.stop(number, self._grace(recipe.name))
                 raise
-            finally:
-                for preview in (self.data / "previews").glob(f"{Path(file).stem}-*.jpg"):
-                    preview.unlink(missing_ok=True)
-                if self.idle:
-                    self._rest = asyncio.create_task(self._sleep(), name="the engine's rest")
+            await self.lab.turn.acquire()
+        return reel
 
     async def fetch(self, name: str, progress: Progress) -> int:
         """How many bytes of that recipe's weights were missing, and now are here. Raises EngineError."""
@@ -286,13 +182,14 @@ class Host:
         if self._rest:
             self._rest.cancel()
             await asyncio.wait([self._rest])
+        await self.lab.aclose()
         if self._child:
             await self._child.kill()
 
     async def _ready(self) -> Child:
         """The living child, or a new one. Raises EngineDied."""
         if self._child is None or not self._child.alive:
-            for folder in ("clips", "pictures", "previews"):
+            for folder in FOLDERS:
                 (self.data / folder).mkdir(parents=True, exist_ok=True)
             self._child = await Child.born(
                 self._settings, self._environ, patience=self.patience.start, nice=NICE
@@ -344,40 +241,11 @@ class Host:
     def _grace(self, recipe: str) -> float:
         return max(self.patience.cancel, 3 * self._usual.get(recipe, 0.0))
 
-    async def _stop(self, child: Child, number: int, seconds: float) -> None:
-        """Has the child let the job go within so many seconds, or kills it."""
-        child.tell(id=number, do="cancel")
-        try:
-            async with asyncio.timeout(seconds):
-                while (await child.hear(seconds))["say"] == "progress":
-                    pass
-        except EngineDied:
-            return
-        except TimeoutError:
-            log.warning("child %d did not let go within %.1f s; killed", child.pid, seconds)
-            await child.kill()
-        except asyncio.CancelledError:  # a second one: whoever waits for us will not any longer
-            await child.kill()
-            raise
-
     async def _sleep(self) -> None:
-        """Ends the child after a while without work: that alone frees the device's context."""
+        """Ends both children after a while without work: that alone frees the device's context."""
         await asyncio.sleep(self.idle)
         async with self._turn:
-            if self._child:
+            if self._child and not self._clips:
                 log.info("child %d had nothing to do for %.0f s", self._child.pid, self.idle)
                 await self._child.end()
-
-
-def _be_nice(pid: int, by: int) -> None:
-    """Lets a process, and all that it will start, yield to others. Windows has other words for it."""
-    if by and sys.platform != "win32":
-        with suppress(ProcessLookupError):
-            os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + by)
-        with suppress(OSError):  # where Linux shares the processor by session first, as desktops do
-            Path(f"/proc/{pid}/autogroup").write_text(str(by), "ascii")
-
-
-def safe(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without the bot's own secrets."""
-    return {key: value for key, value in environ.items() if not key.startswith("DISCORD_")}
+                await self.lab.rest()

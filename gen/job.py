@@ -86,6 +86,24 @@ _VIDEO = re.compile(r"[0-9a-f]{32}-(\d+)x(\d+)-(\d+)\.mp4")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reel:
+    """Frames that were made, as they are until a clip's file is made of them."""
+
+    file: str  # file name in the data folder's `reels/`: RGB, a byte each, frame after frame
+    frames: int
+    width: int
+    height: int
+    took: float  # seconds from the engine's start to the last frame
+    note: str = ""  # what was stepped down to make them, in words
+    found: tuple[str, ...] = ()  # what the recipe's check found in them
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Reel:
+        """The reel that `asdict` took apart."""
+        return cls(**{**values, "found": tuple(values["found"])})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Clip:
     """A file that was made."""
 
@@ -95,7 +113,8 @@ class Clip:
     frames: int
     fps: int
     size: int  # bytes
-    took: float  # seconds from the engine's start to the file
+    took: float  # seconds that the engine and the lab worked on it
+    after: float = 0.0  # of these, the lab's: the device was free for the next clip
     note: str = ""  # what was stepped down to make it, in words
     found: tuple[str, ...] = ()  # what the recipe's check found in its frames
     channel: int | None = None  # its owner's direct messages, when it is there for want of the asked channel

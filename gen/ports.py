@@ -14,17 +14,26 @@ from gen.job import Clip, Job, Picture, Request, State
 class Step:
     """The engine's real progress: never a guess from elapsed time."""
 
-    stage: str  # "fetching", "loading", "making" or "encoding"
+    stage: str  # "fetching", "loading", "making"; and, off the device, "smoothing", "encoding"
     done: int
     total: int
     preview: str | None = None  # file name of a small picture of the clip in the making
+
+    @property
+    def off_device(self) -> bool:
+        """Whether the frames are done: the device is free for the next clip."""
+        return self.stage in ("smoothing", "encoding")
 
 
 Progress = Callable[[Step], None]
 
 
 class Engine(Protocol):
-    """Makes clips. To stop it, cancel the call: it returns the device before the cancellation goes on."""
+    """Makes clips. To stop it, cancel the call: it returns the device before the cancellation goes on.
+
+    The next clip may be asked for as soon as a step of this one says that the device is free. Raises
+    EngineDied only before that: what befalls a clip whose frames are done is no word on its recipe.
+    """
 
     async def make(self, request: Request, progress: Progress, *, limit: int, found: str) -> Clip:
         """A clip of at most `limit` bytes. `found`, as an `Asker` has it, is what becomes of one in whose

@@ -84,6 +84,16 @@ class Recipe:
     loops: bool = False
     smooth: int = 1  # frames interpolated by this factor unless asked otherwise
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """The recipe that `asdict` took apart; its maker has judged it."""
+        whole = {**values, "task": Task(values["task"])}
+        for key in ("seconds", "fps", "motion", "guidance", "steps"):
+            whole[key] = Range(**whole[key]) if whole[key] else None
+        whole["sizes"] = {aspect: (size[0], size[1]) for aspect, size in whole["sizes"].items()}
+        whole["check"] = Check(**whole["check"]) if whole["check"] else None
+        return cls(**whole)
+
     def request(self, ask: Ask, pictures: Sequence[Picture], seed: int) -> Request:
         """What an engine is to make; `seed` is taken when none was asked for. Raises BadRequest."""
         if len(pictures) != PICTURES[self.task]:

@@ -7,7 +7,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from gen.errors import EngineDied, EngineError, NotAllowed, NotFound, Refused
 from gen.force import Force
 from gen.job import Asker, Clip, Job, Picture, Request, State, Task
 from gen.layers import Effective, Policy, Words
+from gen.outlook import Place, places
 from gen.pace import Pace
-from gen.ports import Darkroom, Ledger, Step
+from gen.ports import Darkroom, Ledger
 from gen.prompt import SEEDS, Ask, parse
 from gen.queue import Queue
 from gen.recipe import PICTURES, Recipe, first, pick
@@ -45,17 +46,6 @@ class Upload:
 
     name: str
     data: bytes
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a job stands in the line. Times are seconds since 1970."""
-
-    job: Job
-    ahead: int  # clips that are made before it, the running one included; 0 while it runs
-    starts: float
-    ends: float
-    step: Step | None = None  # while it runs
 
 
 class Studio:
@@ -99,7 +89,7 @@ class Studio:
     @property
     def busy(self) -> bool:
         """Whether anything is in the line, being made, or on its way for the first time."""
-        there = len(self.queue) or self.worker.job or not self.worker.ended.empty() or self.courier.trying
+        there = len(self.queue) or self.worker.runs or not self.worker.ended.empty() or self.courier.trying
         return bool(there)
 
     @property
@@ -215,8 +205,8 @@ class Studio:
         return await self.worker.stop(job_id) or await self.find(job_id)
 
     def places(self) -> list[Place]:
-        """The whole line in order, the running job first."""
-        return list(self._line())
+        """The whole line in order, the jobs in the making first."""
+        return list(places(self.worker, self.queue, self.now()))
 
     def promise(self, recipe: str, asker: Asker, within: float) -> None:
         """Raises NotAllowed when a clip that is asked for now is, as far as is known, not ready `within` so
@@ -230,9 +220,9 @@ class Studio:
         now = self.now()
         request = Request(recipe=recipe, task=Task.TEXT, seed=0, width=2, height=2, frames=1, fps=1)
         mine = Job(id="", request=request, asker=asker, created=now)
-        busy = self._left(self.worker.job, now) if self.worker.job else 0.0
-        starts = next(at for job, at in self.queue.forecast(busy, self.pace.of, mine) if job is mine)
-        if (ends := starts + self.pace.of(mine)) > within:
+        line = places(self.worker, self.queue, now, mine)
+        ends = next(place.ends for place in line if place.job is mine) - now
+        if ends > within:
             raise NotAllowed(
                 "Your clip would be ready in about {minutes} minutes, and where I am no member I can answer "
                 "for 15 minutes only: ask later, or in my direct messages.",
@@ -241,7 +231,7 @@ class Studio:
 
     def place(self, job_id: str) -> Place | None:
         """Where that job stands; None when it is not in the line."""
-        return next((place for place in self._line() if place.job.id == job_id), None)
+        return next((place for place in self.places() if place.job.id == job_id), None)
 
     # --- what was made
 
@@ -400,23 +390,6 @@ class Studio:
         await self.ledger.add(job)
         return job
 
-    def _line(self) -> Iterator[Place]:
-        now = self.now()
-        busy, ahead = 0.0, 0
-        if running := self.worker.job:
-            busy, ahead = self._left(running, now), 1
-            yield Place(running, 0, running.started or now, now + busy, self.worker.step)
-        for number, (job, start) in enumerate(self.queue.forecast(busy, self.pace.of), start=ahead):
-            yield Place(job, number, now + start, now + start + self.pace.of(job))
-
-    def _left(self, job: Job, now: float) -> float:
-        """Seconds that the running job will still take: by its steps once they tell, else by the pace."""
-        spent = now - (job.started or now)
-        step = self.worker.step
-        if step and step.stage == "making" and step.total and step.done * 4 >= step.total:
-            return spent * (step.total - step.done) / step.done
-        return max(self.pace.of(job) - spent, 1.0)
-
     def _other_seed(self, seed: int) -> int:
         return (seed + self.chance.randrange(1, SEEDS)) % SEEDS
 
@@ -435,8 +408,9 @@ def _inherited(parent: Job, asker: Asker) -> Asker:
 
 
 def _first_come(job: Job) -> tuple[bool, float]:
-    """What ran goes first, then what came first."""
-    return job.state is not State.RUNNING, job.created
+    """What ran goes first, as it ran, then what came first."""
+    ran = job.state is State.RUNNING
+    return not ran, job.started if ran and job.started else job.created
 
 
 _UNSEEN = Picture(name="", width=1024, height=1024)

@@ -1,4 +1,9 @@
-"""The worker takes jobs from the line one by one, drives an engine, and hands on what ended."""
+"""The worker takes jobs from the line one by one, drives an engine, and hands on what ended.
+
+What a job waits for is the device. It is free as soon as a clip's frames are done: the next job begins then,
+beside the one whose file is made. Each job in the making is a `Run` with a clock and an end of its own: what
+befalls one is nothing to the other.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +25,25 @@ log = logging.getLogger(__name__)
 
 #: Engines a request may end before it is given up.
 LIVES = 2
+
+
+class Run:
+    """One job in the making. Needs a running loop."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.step: Step | None = None  # how far it is
+        self.freed: float | None = None  # when its frames were done, in seconds since 1970
+        self.off_device = asyncio.Event()  # the next job may begin
+        self.stopped = False  # someone who may has said that it is to end
+        self.clock: asyncio.Timeout | None = None
+        self.result: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
+
+    def stop(self) -> None:
+        """Moves its deadline to now."""
+        self.stopped = True
+        if self.clock and not self.clock.expired():
+            self.clock.reschedule(asyncio.get_running_loop().time())
 
 
 class Worker:
@@ -45,43 +69,54 @@ class Worker:
         self.limit = limit
         self.now = now
         self.ended: asyncio.Queue[Job] = asyncio.Queue()
-        self.job: Job | None = None  # in the engine now
-        self.step: Step | None = None  # how far it is
+        self.runs: dict[str, Run] = {}  # in the making, the oldest first; all but the last are off the device
         self.pace = Pace()
         self.breaker = breaker or Breaker()
-        self._stopped = False  # someone who may has said that the running job is to end
-        self._clock: asyncio.Timeout | None = None
-        self._result: asyncio.Future[Job]
 
     async def serve(self) -> None:
         """Makes clips for ever."""
-        while True:
-            job = await self.queue.get()
-            with work_on(job.id):
-                self.ended.put_nowait(await self.make(job))
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    run = self._begin(await self.queue.get())
+                    group.create_task(self._serve(run), name=f"make-{run.job.id}")
+                    await run.off_device.wait()
+        finally:
+            for run in self.runs.values():  # at most one, which was cancelled before it had begun
+                run.result.cancel()
+            self.runs.clear()
 
     async def stop(self, job_id: str) -> Job | None:
-        """Ends the running job and returns it as it then is; None when it is not the running one."""
-        if self.job is None or self.job.id != job_id:
+        """Ends a job in the making and returns it as it then is; None when it is not one."""
+        run = self.runs.get(job_id)
+        if run is None:
             return None
-        self._stopped = True
-        if self._clock and not self._clock.expired():
-            self._clock.reschedule(asyncio.get_running_loop().time())
-        return await asyncio.shield(self._result)
+        run.stop()
+        return await asyncio.shield(run.result)
 
     async def make(self, job: Job) -> Job:
         """The job, ended or MADE, as the ledger has it. Cancelled, it stays RUNNING there."""
-        self.job = job = job.running(self.now())
-        self._stopped = False
-        self._result = asyncio.get_running_loop().create_future()
+        return await self._make(self._begin(job))
+
+    def _begin(self, job: Job) -> Run:
+        """From here on the job can be stopped."""
+        run = self.runs[job.id] = Run(job.running(self.now()))
+        return run
+
+    async def _serve(self, run: Run) -> None:
+        with work_on(run.job.id):
+            self.ended.put_nowait(await self._make(run))
+
+    async def _make(self, run: Run) -> Job:
         try:
-            ended = await self._written(job)
-            if ended is job:  # else another hand was first, and nothing is to be made
-                ended = await self._written(await self._outcome(job))
-            self._result.set_result(ended)
+            ended = await self._written(run.job)
+            if ended is run.job:  # else another hand was first, and nothing is to be made
+                ended = await self._written(await self._outcome(run))
+            run.result.set_result(ended)
         finally:
-            self._result.cancel()  # of no effect once it has a result
-            self.job = self.step = None
+            run.result.cancel()  # of no effect once it has a result
+            del self.runs[run.job.id]
+            run.off_device.set()
         if ended.state is State.MADE:
             self.pace.note(ended)
         elif ended.state in (State.FAILED, State.CANCELLED):
@@ -95,29 +130,30 @@ class Worker:
         log.warning("job %s: the ledger would not have it %s", job.id, job.state)
         return await self.ledger.find(job.id) or replace(job, state=State.CANCELLED, clip=None)
 
-    async def _outcome(self, job: Job) -> Job:
+    async def _outcome(self, run: Run) -> Job:
+        job = run.job
         try:
             self.show(job, None)
-            ended = job.made(await self._drive(job))
+            ended = job.made(await self._drive(run))
         except ZoetropeError as error:
             ended = job.failed(error, self.now())
         except Exception:  # a bug ends a job, never the line
             log.exception("job %s met a bug", job.id)
             fault = EngineError("Something broke inside the bot; the operator's log says what.")
             ended = job.failed(fault, self.now())
-        if self._stopped:
+        if run.stopped:
             return job.cancelled(self.now())
         if ended.failure:
             log.warning("job %s failed: %s", job.id, ended.failure.error())
         return ended
 
-    async def _drive(self, job: Job) -> Clip:
+    async def _drive(self, run: Run) -> Clip:
         """The engine's clip; a request whose engine dies is tried once more."""
-        recipe = job.request.recipe
+        job, recipe = run.job, run.job.request.recipe
         for life in range(1, LIVES + 1):
             self.breaker.begin(recipe)
             try:
-                clip = await self._timed(job)
+                clip = await self._timed(run)
             except EngineDied as error:
                 log.warning("job %s: the engine died (%d of %d): %s", job.id, life, LIVES, error)
                 self.breaker.died(recipe)
@@ -125,26 +161,29 @@ class Worker:
                     log.error("job %s (model %s) ended %d engines and is given up", job.id, recipe, LIVES)
                     raise
             else:
-                self.breaker.made(recipe)
+                self._framed(run)
                 return clip
         raise AssertionError("unreachable")
 
-    async def _timed(self, job: Job) -> Clip:
+    async def _timed(self, run: Run) -> Clip:
         """The engine's clip, in time: a stop is no more than a deadline that is now. Raises TimedOut."""
-        loop = asyncio.get_running_loop()
-        clock = asyncio.timeout(0 if self._stopped else self.patience)
+        job, loop = run.job, asyncio.get_running_loop()
+        clock = asyncio.timeout(0 if run.stopped else self.patience)
 
         def progress(step: Step) -> None:
-            if self.job is not job or clock.expired():
+            if self.runs.get(job.id) is not run or clock.expired():
                 return  # the last words of an engine that was told to end
-            self.step = step
-            if step.stage == "fetching" and not self._stopped:
+            run.step = step
+            if step.off_device:
+                self._framed(run)
+                run.off_device.set()
+            if step.stage == "fetching" and not run.stopped:
                 clock.reschedule(loop.time() + self.patience)
             self.show(job, step)
 
         try:
             async with clock:
-                self._clock = clock
+                run.clock = clock
                 await asyncio.sleep(0)  # a stop that came before the clock did is met here, not in the engine
                 return await self.engine.make(
                     job.request, progress, limit=self.limit(job), found=job.asker.found
@@ -155,4 +194,10 @@ class Worker:
                 raise TimedOut("The clip took longer than {minutes} minutes.", minutes=minutes) from error
             raise  # the engine's own: a TimeoutError of its is a bug
         finally:
-            self._clock = None
+            run.clock = None
+
+    def _framed(self, run: Run) -> None:
+        """The run's frames are done: its recipe works, whatever becomes of the file."""
+        if run.freed is None:
+            run.freed = self.now()
+            self.breaker.made(run.job.request.recipe)

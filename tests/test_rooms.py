@@ -19,14 +19,17 @@ HOMES = {  # third-party package: where alone it may be imported
     "torch": ("gen.models", "gen.shapes"), "diffusers": ("gen.models", "gen.shapes"),
     "transformers": ("gen.models", "gen.shapes"), "cv2": ("gen.models", "gen.shapes"),
     "bitsandbytes": ("gen.models",),
-    "numpy": ("gen.models", "gen.shapes", "gen.media", "gen.footage", "gen.encode", "gen.child"),
+    "numpy": ("gen.models", "gen.shapes", "gen.media", "gen.footage", "gen.encode", "gen.cutter"),
     "PIL": ("gen.models", "gen.shapes", "gen.media", "gen.encode"), "av": ("gen.footage", "gen.encode"),
     "asyncio_throttle": ("gen.queue",), "sqlalchemy": ("db",), "alembic": ("db",), "aiosqlite": ("db",),
     "discord": ("commands", "bot"), "aiohttp": ("bot", "playground", "commands.errors"),
 }  # fmt: skip
 #: The half of `gen` that lives in child processes; the other half imports none of it.
-CHILD = ("gen.child", "gen.media", "gen.footage", "gen.encode", "gen.preview", "gen.models", "gen.shapes")
-STARTERS = {"gen.host", "gen.darkroom"}
+CHILD = (
+    "gen.child", "gen.wire", "gen.engine", "gen.warm", "gen.cutter", "gen.room", "gen.media", "gen.footage",
+    "gen.encode", "gen.preview", "gen.models", "gen.shapes",
+)  # fmt: skip
+STARTERS = {"gen.process"}
 
 
 def inside(module: str, homes: tuple[str, ...]) -> bool:
@@ -72,7 +75,7 @@ def test_a_module_imports_only_what_its_room_may(module: str) -> None:
             assert not inside(name, CHILD), f"{module} imports {name}"
 
 
-def test_only_the_host_and_the_darkroom_start_the_child() -> None:
+def test_only_one_place_starts_the_child() -> None:
     starts = {
         module
         for module, tree in TREES.items()

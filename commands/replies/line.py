@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from commands.replies import pieces
 from commands.words import count, fit, plain, say
 from gen.job import Job, State
-from gen.studio import Place
+from gen.outlook import Place
 
 #: Clips in /queue.
 LINES = 12
@@ -23,9 +23,9 @@ def queue(places: Sequence[Place], user: int, locale: str, *, paused: str = "", 
         return say(locale, "Nobody is waiting; a clip that you ask for now starts at once.")
     lines = [count(locale, "**One clip is in the line**", "**{number} clips are in the line**", len(places))]
     lines += halts
-    mine = [place.ahead for place in places if place.job.asker.user == user]
-    shown = [place for place in places if place.ahead < LINES or place.ahead in mine][: 2 * LINES]
-    lines += [_in_line(place, user, locale, bool(paused)) for place in shown]
+    mine = {number for number, place in enumerate(places, 1) if place.job.asker.user == user}
+    shown = [pair for pair in enumerate(places, 1) if pair[0] <= LINES or pair[0] in mine][: 2 * LINES]
+    lines += [_in_line(number, place, user, locale, bool(paused)) for number, place in shown]
     if more := len(places) - len(shown):
         lines.append(pieces.small(locale, count(locale, "and one more", "and {number} more", more)))
     if not mine:
@@ -56,12 +56,12 @@ def stopped(job: Job, locale: str) -> str:
     return say(locale, "{name} has ended already.", name=name)
 
 
-def _in_line(place: Place, user: int, locale: str, paused: bool) -> str:
+def _in_line(number: int, place: Place, user: int, locale: str, paused: bool) -> str:
     """One clip of the line; in one that stands still nobody knows when it is ready."""
     job = place.job
     mine = job.asker.user == user
     name = f"{pieces.title(job, 60)} (`{job.id}`)" if mine else say(locale, "someone's clip")
-    number, at = place.ahead + 1, pieces.at(place.ends)
+    at = pieces.at(place.ends)
     if job.state is State.RUNNING:
         doing = pieces.doing(locale, place.step) if mine else say(locale, "being made")
         return say(locale, "{n}\\. {name} · {doing} · ready {at}", n=number, name=name, doing=doing, at=at)

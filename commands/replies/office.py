@@ -14,8 +14,8 @@ from commands.replies import pieces
 from commands.words import count, fit, quote, say
 from gen.job import State
 from gen.office import CANCEL, DRAIN, PAUSE, RELOAD, RESUME, TIER
+from gen.outlook import Place
 from gen.ports import Ban, Deed, Subject
-from gen.studio import Place
 
 #: Acts on a page of the log; clips, bans and tiers that are listed.
 ACTS = 10
@@ -57,7 +57,7 @@ def everyones(places: Sequence[Place], locale: str) -> str:
     """The whole line, everyone's clips by name."""
     if not places:
         return say(locale, "Nobody is waiting.")
-    lines = [_place(place, locale) for place in places[:MOST]]
+    lines = [_place(number, place, locale) for number, place in enumerate(places[:MOST], 1)]
     return fit("\n".join([*lines, *_more(locale, len(places))]))
 
 
@@ -139,13 +139,13 @@ def _ban(ban: Ban, locale: str) -> str:
     return _about_a_ban("ban", values, locale, quote(ban.reason, 100))
 
 
-def _place(place: Place, locale: str) -> str:
+def _place(number: int, place: Place, locale: str) -> str:
     job = place.job
     told = pieces.spoken(job, locale)
     where = say(locale, "server {id}", id=f"`{job.asker.guild}`") if job.asker.guild else ""
     doing = pieces.doing(locale, place.step) if job.state is State.RUNNING else ""
     facts = pieces.small(locale, doing, job.request.recipe, job.asker.tier, where, pieces.number(told))
-    return f"{place.ahead + 1}\\. {pieces.title(told, 60)} <@{job.asker.user}>\n{facts}"
+    return f"{number}\\. {pieces.title(told, 60)} <@{job.asker.user}>\n{facts}"
 
 
 def _became(became: Mapping[str, Any], locale: str) -> list[str]:

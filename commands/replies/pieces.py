@@ -184,6 +184,7 @@ def doing(locale: str, step: Step | None) -> str:
     words = {
         "loading": say(locale, "Loading the model"),
         "making": say(locale, "Making"),
+        "smoothing": say(locale, "Smoothing the motion"),
         "encoding": say(locale, "Encoding"),
     }
     return words.get(step.stage) or say(locale, "At work")

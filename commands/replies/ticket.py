@@ -9,9 +9,9 @@ from commands.replies import pieces
 from commands.words import count, fit, quote, say
 from gen.errors import Refused, ZoetropeError
 from gen.job import ENDED, Job, State
+from gen.outlook import Place
 from gen.ports import Step
 from gen.recipe import Recipe
-from gen.studio import Place
 
 
 def ticket(

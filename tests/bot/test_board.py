@@ -18,7 +18,7 @@ from bot.post import Post
 from commands import replies
 from db.ledger import Ledger
 from gen.job import Asker, Job, Request, Task
-from gen.studio import Place
+from gen.outlook import Place
 from tests.bot.conftest import Stage
 
 seen = pytest.mark.asyncio(loop_scope="module")

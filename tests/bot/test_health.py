@@ -14,8 +14,10 @@ import pytest
 
 from bench.stage import recipe, shipped
 from bot import logs
-from bot.meter import STEPS, Histogram
+from bot.meter import STEPS, Histogram, Meter
 from bot.settings import Log
+from gen.job import Asker, Job, Request, Task
+from gen.ports import Step
 from gen.trace import work_on
 from tests.running import ROOT, running, texts, until_clips
 
@@ -104,7 +106,31 @@ async def test_health_and_figures_are_true_through_a_day(tmp_path: Path) -> None
         assert bot.process  # every line about the job names it, the engine's own too
     assert re.search(r"INFO|WARNING", bot.words)
     assert re.search(r"WARNING gen\.worker \[\w{10}\]: job (\w{10}): the engine died", bot.words)
-    assert re.search(r"WARNING gen\.host \[\w{10}\]: child \d+ ended with -9", bot.words)
+    assert re.search(r"WARNING gen\.process \[\w{10}\]: child \d+ ended with -9", bot.words)
+
+
+class Nobody:
+    """A delivery that does nothing."""
+
+    def show(self, job: Job, step: Step | None = None) -> None:
+        """Hears of it."""
+
+
+def test_a_file_that_is_made_beside_is_no_pause_between_steps() -> None:
+    now = [0.0]
+    meter = Meter(Nobody(), monotonic=lambda: now[0])  # type: ignore[arg-type]  # nothing is posted
+    request = Request(recipe="a", task=Task.TEXT, seed=1, width=2, height=2, frames=1, fps=1)
+    one, two = (
+        Job(id=name, request=request, asker=Asker(user=1, channel=2), created=0.0).running(0.0)
+        for name in ("one", "two")
+    )
+    for at, job, stage in (
+        (1, one, "making"), (2, one, "making"), (3, one, "encoding"), (4, two, "making"),
+        (5, one, "encoding"), (6, two, "making"), (7, two, "encoding"),
+    ):  # fmt: skip
+        now[0] = float(at)
+        meter.show(job, Step(stage, 1, 2))
+    assert (sum(meter.steps["a"].counts), meter.steps["a"].total) == (2, 1.0 + 2.0)
 
 
 async def test_it_is_off_unless_asked_for(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class Home:
     def __init__(self, data: Path) -> None:
         self.data = data
         self.now = NOW
-        for folder in ("clips", "thumbs", "pictures", "previews", "incoming"):
+        for folder in ("clips", "thumbs", "pictures", "previews", "incoming", "reels"):
             (data / folder).mkdir()
         self.ledger: Ledger
 
@@ -132,14 +132,14 @@ async def test_nothing_goes_that_must_stay_however_little_room_is_given(
 
 async def test_files_that_no_job_knows_go_when_they_are_an_hour_old(home: Home) -> None:
     await home.job("known", 1)
-    for folder in ("clips", "thumbs", "pictures", "previews", "incoming"):
+    for folder in ("clips", "thumbs", "pictures", "previews", "incoming", "reels"):
         home.file(f"{folder}/orphan.bin")
         (home.data / folder / "new.bin").write_bytes(b"a request is under way")
     os.utime(home.data / "clips" / "new.bin", (NOW - YOUNG + 1,) * 2)
-    assert await home.keeper().sweep() == Swept(orphans=5)
+    assert await home.keeper().sweep() == Swept(orphans=6)
     assert home.names("clips") == home.names("pictures") == {"known", "new"}
     assert home.names("thumbs") == {"known", "new"}
-    assert home.names("previews") == home.names("incoming") == {"new"}
+    assert home.names("previews") == home.names("incoming") == home.names("reels") == {"new"}
     assert (home.data / "zoetrope.db").exists()
 
 

@@ -14,9 +14,9 @@ from commands import replies
 from commands.words import MOST, count, fit, plain, quote, say
 from gen.errors import BadRequest, EngineDied, EngineError, LaneFull, Unreachable
 from gen.job import Asker, Clip, Job, Request, Task
+from gen.outlook import Place
 from gen.ports import Step
 from gen.recipe import Range, Recipe
-from gen.studio import Place
 
 REQUEST = Request(
     recipe="camera", task=Task.IMAGE, prompt="a red star", seed=7, width=768, height=432, frames=72, fps=24

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from gen.check import Check, load
-from gen.child import _recipe
 from gen.errors import Misconfigured
+from gen.recipe import Recipe, shipped
 from gen.recipe import load as load_recipes
-from gen.recipe import shipped
 from tests.running import ROOT
 
 GOOD: dict[str, Any] = {"family": "classifier", "weights": {"base": "some/repo"}, "labels": {"nsfw": 1}}
@@ -25,7 +24,7 @@ def test_a_recipe_has_the_check_that_it_names() -> None:
     mine = Check(name="mine", family="classifier", weights={"base": "some/repo"}, labels={"nsfw": 1.0})
     assert recipes["a"].check == mine
     assert recipes["b"].check is recipes["c"].check is None
-    assert _recipe(asdict(recipes["a"])) == recipes["a"]  # as the engine's process hears of it
+    assert Recipe.from_dict(asdict(recipes["a"])) == recipes["a"]  # as the engine's process hears of it
 
 
 @pytest.mark.parametrize(

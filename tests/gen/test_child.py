@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gen import child
+from gen import child, engine, room
 from gen.errors import EngineDied, EngineError
 from gen.recipe import Range, Recipe
 from tests.gen.conftest import asked, recipes
@@ -56,11 +56,11 @@ def make(number: int, recipe: str = "quick", **changes: Any) -> dict[str, Any]:
     request = asked(recipe, **changes).to_dict()
     return {
         "id": number, "do": "make", "request": request, "recipe": asdict(recipes()[recipe]),
-        "file": f"{number}.mp4", "limit": 10**7,
+        "reel": f"{number}.rgb", "found": "refuse",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("mode", ["engine", "media"])
+@pytest.mark.parametrize("mode", ["engine", "film", "media"])
 def test_it_ends_when_its_input_does(tmp_path: Path, mode: str) -> None:
     with start(tmp_path, mode) as process:
         assert hear(process) == {"say": "ready", "pid": process.pid}
@@ -92,13 +92,14 @@ def test_a_cancel_reaches_only_the_clip_it_names(tmp_path: Path) -> None:
             if (message := hear(process))["say"] != "progress":
                 ends.append((message["id"], message["say"]))
         assert ends == [(1, "done"), (2, "cancelled"), (3, "done")]
-        assert {file.name for file in (tmp_path / "clips").iterdir()} == {"1.mp4", "3.mp4"}
+        assert {file.name for file in (tmp_path / "reels").iterdir()} == {"1.rgb", "3.rgb"}
+        assert (tmp_path / "reels" / "1.rgb").stat().st_size == 8 * 96 * 64 * 3
 
 
 NOISE = """
 import os, subprocess, sys
-from gen import child
-wire = child.Wire()
+from gen.wire import Wire
+wire = Wire()
 print("noise")
 os.write(1, b"more noise\\n")
 subprocess.run(["echo", "noise of others"])
@@ -120,9 +121,10 @@ def test_what_libraries_print_goes_to_the_log() -> None:
 SPOILED = """
 import os, subprocess, sys
 from gen import child
+from gen.wire import Wire
 def fail(command):
     raise RuntimeError("CUDA error: device-side assert triggered")
-child._serve(child.Wire(), {"id": 1}, fail)
+child._serve(Wire(), {"id": 1}, fail)
 print("not reached")
 """
 
@@ -140,9 +142,9 @@ def test_after_an_error_that_spoils_the_device_it_ends() -> None:
 
 def test_errors_are_told_apart() -> None:
     memory = type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried to allocate 2 GiB")
-    assert child._is_memory(memory)
-    assert child._is_memory(MemoryError())
-    assert not child._is_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
+    assert engine.is_memory(memory)
+    assert engine.is_memory(MemoryError())
+    assert not engine.is_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
     for words in ("CUDA error: an illegal memory access", "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"):
         assert isinstance(child._fault(RuntimeError(words)), EngineDied)
     full = child._fault(OSError(28, "No space left on device"))
@@ -156,7 +158,7 @@ def test_a_recipe_survives_the_journey() -> None:
         name="a", task=asked().task, family="testcard", about="b", weights={"unet": "x/y"},
         options={"k": [1]},        sizes={"1:1": (64, 64)}, seconds=Range(1, 0.5, 4), memory=8,
     )  # fmt: skip
-    assert child._recipe(json.loads(json.dumps(asdict(recipe)))) == recipe
+    assert Recipe.from_dict(json.loads(json.dumps(asdict(recipe)))) == recipe
 
 
 def test_a_child_for_files_is_held_by_the_system(tmp_path: Path) -> None:
@@ -166,7 +168,7 @@ def test_a_child_for_files_is_held_by_the_system(tmp_path: Path) -> None:
         rows = {line[:26].strip(): line[26:].split()[0] for line in limits.splitlines()[1:]}
         assert rows["Max address space"] == str(2**31)
         assert rows["Max core file size"] == "0"
-        assert rows["Max file size"] == str(child.WRITTEN)
+        assert rows["Max file size"] == str(room.WRITTEN)
         assert rows["Max open files"] == "64"
         assert process.stdin
         process.stdin.close()

@@ -13,8 +13,9 @@ import pytest
 
 from bot import check
 from gen.errors import EngineDied, EngineError, ZoetropeError
-from gen.host import NICE, Host
+from gen.host import Host
 from gen.machine import Device
+from gen.process import NICE
 from tests.gen.conftest import asked
 
 Hosts = Callable[..., Host]

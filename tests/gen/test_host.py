@@ -19,9 +19,10 @@ from PIL import Image
 
 from gen import encode
 from gen.errors import EngineDied, EngineError, OutOfMemory
-from gen.host import Host, Patience
+from gen.host import Host
 from gen.job import Clip
 from gen.ports import Step
+from gen.process import Patience
 from tests.gen.conftest import asked, recipes
 
 ROOT = Path(__file__).parents[2]
@@ -68,9 +69,11 @@ async def test_a_clip_is_made_and_its_progress_is_real(hosts: Hosts, tmp_path: P
     assert (tmp_path / "thumbs" / clip.file).with_suffix(".jpg").is_file()
     file = tmp_path / "clips" / clip.file
     assert clip == Clip(
-        file=clip.file, width=96, height=64, frames=8, fps=8, size=file.stat().st_size, took=clip.took
-    )
-    assert 0 < clip.took < 20
+        file=clip.file, width=96, height=64, frames=8, fps=8, size=file.stat().st_size, took=clip.took,
+        after=clip.after,
+    )  # fmt: skip
+    assert 0 < clip.after < clip.took < 40
+    assert not list((tmp_path / "reels").iterdir())
     assert len(encode.frames(file)) == 8
     assert encode.about(file) == {**asked().to_dict(), "images": [], "camera": []}
     seen = [(step.stage, step.done, step.total) for step in watch.steps]
@@ -346,7 +349,7 @@ async def test_the_child_s_log_carries_the_job_s_context(hosts: Hosts) -> None:
         def emit(self, record: logging.LogRecord) -> None:
             lines.append((job.get(), record.getMessage()))
 
-    logger, keep = logging.getLogger("gen.host"), Keep()
+    logger, keep = logging.getLogger("gen.process"), Keep()
     logger.addHandler(keep)
     try:
         host = hosts()

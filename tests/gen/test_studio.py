@@ -44,13 +44,16 @@ class Hands:
     asked: list[Request] = field(default_factory=list)
     begun: asyncio.Queue[Progress] = field(default_factory=asyncio.Queue)
     go: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    after: float = 0.0  # seconds of each clip's time in which it did not need the device
 
     async def make(self, request: Request, progress: Progress, *, limit: int, found: str) -> Clip:
         self.asked.append(request)
         self.begun.put_nowait(progress)
         await self.go.acquire()
         name = f"{request.seed}-{len(self.asked)}.mp4"
-        return Clip(file=name, width=64, height=64, frames=8, fps=8, size=1000, took=4.0)
+        return Clip(
+            file=name, width=64, height=64, frames=8, fps=8, size=1000, took=4.0, after=self.after
+        )  # fmt: skip
 
 
 @dataclass
@@ -389,6 +392,70 @@ async def test_places_are_the_line_as_it_is_served(house: House) -> None:
         await house.next_end()
         await house.engine.begun.get()
         assert [place.ends for place in house.studio.places()] == [1004, 1008]  # learned from the first
+
+
+async def test_the_next_clip_does_not_wait_for_a_file(ledger: Ledger) -> None:
+    clock = [1000.0]
+    house = House(ledger, Tier(waiting=10), lambda: clock[0])
+    house.engine.after = 1.0  # of the four seconds that a clip takes
+    async with house.open():
+        await house.animate("the first, by which the pace is learned")
+        await house.engine.begun.get()
+        house.engine.go.release()
+        await house.next_end()
+        one, two = await house.animate("one"), await house.animate("two")
+        three = await house.animate("three", BOB)
+        progress = await house.engine.begun.get()
+        places = house.studio.places()
+        assert [place.job.id for place in places] == [one.id, three.id, two.id]
+        assert [(place.ahead, place.starts, place.ends) for place in places] == [
+            (0, 1000, 1004), (1, 1003, 1007), (2, 1006, 1010),
+        ]  # fmt: skip
+        clock[0] = 1003.0
+        progress(Step("encoding", 0, 8))
+        await house.engine.begun.get()  # the next one's frames
+        places = house.studio.places()
+        assert [place.job.id for place in places] == [one.id, three.id, two.id]
+        assert [(place.ahead, place.starts, place.ends) for place in places] == [
+            (0, 1000, 1004), (0, 1003, 1007), (2, 1006, 1010),
+        ]  # fmt: skip
+        assert [place.job.state for place in places] == [State.RUNNING, State.RUNNING, State.WAITING]
+        house.studio.promise("testcard", ANN, 14.0)
+        with pytest.raises(NotAllowed, match="ready in about 1 minutes"):
+            house.studio.promise("testcard", ANN, 9.0)
+
+
+async def test_where_files_take_longer_than_frames_they_set_the_pace(ledger: Ledger) -> None:
+    house = House(ledger, Tier(waiting=10), lambda: 1000.0)
+    house.engine.after = 3.0  # of the four seconds that a clip takes
+    async with house.open():
+        await house.animate("the first, by which the pace is learned")
+        await house.engine.begun.get()
+        house.engine.go.release()
+        await house.next_end()
+        for name in "abc":
+            await house.animate(name)
+        await house.engine.begun.get()
+        assert [place.ends for place in house.studio.places()] == [1004, 1007, 1010]
+
+
+async def test_the_clip_in_the_lab_and_the_next_one_are_both_taken_up_after_a_death(ledger: Ledger) -> None:
+    before = House(ledger, Tier(waiting=10), lambda: 1000.0)
+    async with before.open():
+        one, two = await before.animate("one"), await before.animate("two")
+        progress = await before.engine.begun.get()
+        progress(Step("encoding", 1, 8))
+        await before.engine.begun.get()
+    after = House(ledger, Tier(), lambda: 2000.0)
+    resumed = await after.studio.resume()
+    assert [(job.id, job.state) for job in resumed] == [(one.id, State.WAITING), (two.id, State.WAITING)]
+    async with after.open():
+        after.engine.go.release()
+        after.engine.go.release()
+        ends = [await after.next_end() for _ in range(2)]
+    assert [(end.id, end.state, end.attempts) for end in ends] == [
+        (one.id, State.POSTED, 2), (two.id, State.POSTED, 2),
+    ]  # fmt: skip
 
 
 # --- life

@@ -102,7 +102,7 @@ async def test_a_job_is_made(ledger: Ledger) -> None:
     assert (made.state, made.clip, made.attempts, made.started) == (State.MADE, CLIP, 1, 1000.0)
     assert await ledger.find("one") == made
     assert it.shown == [(State.RUNNING, None)]
-    assert it.worker.job is None
+    assert it.worker.runs == {}
     assert it.worker.pace.of(made) == 2.0
 
 
@@ -112,13 +112,13 @@ async def test_progress_is_the_engines_own_and_a_late_word_is_not_heard(ledger: 
     await it.engine.begun.wait()
     step = Step("making", 1, 4)
     it.engine.progress(step)
-    assert it.worker.step == step
-    assert it.worker.job and it.worker.job.state is State.RUNNING
+    run = it.worker.runs["one"]
+    assert (run.step, run.job.state) == (step, State.RUNNING)
     assert await it.state() is State.RUNNING
     it.engine.go.set()
     await making
     it.engine.progress(Step("making", 2, 4))
-    assert it.worker.step is None
+    assert run.step == step
     assert it.shown == [(State.RUNNING, None), (State.RUNNING, step)]
 
 
@@ -138,7 +138,7 @@ async def test_a_stop_before_the_clock_reaches_no_engine(ledger: Ledger) -> None
     it = bench(ledger)
     making = asyncio.create_task(it.worker.make(await it.job()))
     await asyncio.sleep(0)  # it is being written as RUNNING
-    assert it.worker.job
+    assert "one" in it.worker.runs
     stopped = await it.worker.stop("one")
     assert stopped and stopped.state is State.CANCELLED
     assert await making == stopped
@@ -309,7 +309,7 @@ async def test_shutdown_leaves_the_job_running_in_the_ledger(ledger: Ledger) -> 
     assert it.engine.given_back == 1
     assert await it.state() is State.RUNNING
     assert it.worker.ended.empty()
-    assert it.worker.job is None
+    assert it.worker.runs == {}
 
 
 async def test_shutdown_beats_a_stop(ledger: Ledger) -> None:
