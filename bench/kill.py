@@ -328,7 +328,7 @@ def _judge(point: Point, place: Playground, victim: Victim, tally: Tally) -> lis
         faults.append(f"twice: {twice}")
     files = len(list((victim.data / "clips").glob("*.mp4")))
     # A file that was written just before the death is not known, and its clip is made once more.
-    most = _promised(point) + (point.where == "write:made:before" or point.where.startswith("bot:encoding"))
+    most = _promised(point) + point.where.startswith(("write:made:before", "bot:encoding", "bot:beside"))
     attempts = _attempts(victim.data)
     once = _after_made(point) or point.where.startswith(CHILDREN)
     if files > most or max(attempts, default=0) > (1 if once else 2):

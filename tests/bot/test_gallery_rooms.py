@@ -39,9 +39,10 @@ async def test_what_all_members_see_is_open_and_nothing_else(
         for channel in (hidden.id, adult.id, unseen.id, 12345):
             assert not everyones(client, guild.id, channel)
         assert not everyones(client, 12345, clips)
+        changed = asyncio.create_task(client.wait_for("guild_channel_update", timeout=40))
+        await asyncio.sleep(0)  # it listens
         await place.do(places.restrict, place.place("clips"))  # it becomes age-restricted
-        async with asyncio.timeout(40):
-            await client.wait_for("guild_channel_update")
+        await changed
         assert not everyones(client, guild.id, clips) and not everyones(client, guild.id, seen.id)
         await client.close()
         connected.cancel()

@@ -321,7 +321,8 @@ async def test_what_is_kept_about_me_is_sent_and_erased(
     assert parcel.read(name)[4:8] == b"ftyp"
     assert (house[1].data / name).exists()
 
-    await sam.slash(channel, "animate", {"prompt": "never to be made -seconds 10 -fps 24"})
+    wish = await sam.slash(channel, "animate", {"prompt": "never to be made -seconds 10 -fps 24"})
+    await place.until(lambda: wish.original and wish.original["content"])  # it is in the line
     deed = await sam.slash(channel, "privacy delete")
     asked = await deed.message()
     assert asked["flags"] & PRIVATE

@@ -33,6 +33,7 @@ NAMES = {
     "everyone", "ar", "pan", "zoom", "rotate", "in", "out", "up", "down", "left", "right",
     "red", "star", "moving", "blue", "stripes",
     "English", "clips", "gone", "video", "text", "plain",
+    "C", "Python", "compile",
 }  # fmt: skip
 COMMANDS = {
     "admin", "animate", "img2vid", "interp", "cancel", "queue", "history", "show", "info", "models", "help",
