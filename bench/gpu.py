@@ -20,28 +20,29 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import diffusers
 import numpy as np
 import torch
+from PIL import Image
 
+from bench import plain
 from bench.beside import line
 from bench.checkpoints import BUILDS
 from gen.errors import EngineError
 from gen.host import Host
-from gen.job import Picture, Request, Task
+from gen.job import Picture, Request
 from gen.models import device as devices
 from gen.models import pipe as pipes
 from gen.prompt import parse
 from gen.recipe import PICTURES, Recipe, shipped
 
 CONFIG = Path(__file__).parent.parent / "config.toml"
-NAMES = ("animatediff-lightning", "animatediff", "svd", "wan-1.3b")
-JOBS = 20
-KINDS = {
-    "animatediff": diffusers.AnimateDiffPipeline,
-    "svd": diffusers.StableVideoDiffusionPipeline,
-    "wan": diffusers.WanPipeline,
-}
+#: At least one of each family.
+NAMES = ("animatediff-lightning", "animatediff", "svd", "t2i-svd", "wan-1.3b", "ltx", "framepack")
+JOBS, FEWER = 20, 5
+#: Seconds from which a clip is a long one: it is timed once, and fewer are made back to back.
+LONG = 15.0
+#: Of tiny clips: frames at least, and steps at most of a model that was not taught to make do with few.
+FRAMES, STEPS, FEW = 5, 2, 8
 
 
 class Stop(BaseException):
@@ -58,7 +59,7 @@ class Case:
     def __init__(self, name: str, folder: Path, device: str) -> None:
         self.device, self.tiny = device, device == "cpu"
         shape = shipped(CONFIG)[name]
-        dtype = devices.look(device).brain if shape.family == "wan" else devices.look(device).half
+        dtype = plain.numbers(shape.family, device)
         weights = BUILDS[shape.family](folder / "weights", tiny=self.tiny, device=device, dtype=dtype)
         if "lightning" not in shape.weights:
             weights.pop("lightning", None)
@@ -66,13 +67,20 @@ class Case:
         self.cache = folder / "cache"
         self.pictures = [np.full((576, 1024, 3), 127, np.uint8)] * PICTURES[shape.task]
         self.request = self._request()
+        for picture, file in zip(self.pictures, self.request.images, strict=True):  # for the engine's process
+            (folder / "pictures").mkdir(exist_ok=True)
+            Image.fromarray(picture).save(folder / "pictures" / file)
         empty(device)
 
     def _request(self) -> Request:
         given = [Picture(name="a.png", width=1024, height=576)] * len(self.pictures)
         request = self.recipe.request(parse("a red star"), given, 1)
-        small = {"width": 64, "height": 64, "frames": 5, "steps": min(2, request.steps)}
-        return replace(request, **small) if self.tiny else request  # type: ignore[arg-type]  # all are ints
+        if not self.tiny:
+            return request
+        many, extra = self.recipe.frame_multiple, self.recipe.frame_extra
+        frames = -(-(FRAMES - extra) // many) * many + extra
+        steps = request.steps if request.steps <= FEW else STEPS
+        return replace(request, width=64, height=64, frames=frames, steps=steps)
 
     def model(self, **options: Any) -> Any:
         """The family's model, loaded by its own loader; `options` are added to its recipe's."""
@@ -81,31 +89,15 @@ class Case:
         return module.Model(recipe, device=self.device, cache=self.cache)
 
     def plain(self) -> Callable[[], Any]:
-        """The call that a user of diffusers would write, with the same scheduler, size and steps."""
-        request, kind = self.request, KINDS[self.recipe.family]
-        dtype = (
-            devices.look(self.device).brain if self.recipe.family == "wan" else devices.look(self.device).half
-        )
-        more: dict[str, Any] = {}
-        if self.recipe.family == "animatediff":
-            motion = diffusers.MotionAdapter.from_pretrained(self.recipe.weights["motion"], dtype=dtype)
-            more = {"motion_adapter": motion, "feature_extractor": None}
-        made = kind.from_pretrained(self.recipe.weights["base"], dtype=dtype, **more).to(self.device)
-        pipes.schedule(made, self.recipe.options)
-        made.set_progress_bar_config(disable=True)
-        size = {"height": request.height, "width": request.width, "num_frames": request.frames}
-        told: dict[str, Any] = {"prompt": request.prompt, "guidance_scale": request.guidance}
-        if self.pictures:
-            image = pipes.images(self.pictures, request.width, request.height)[0]
-            told = {"image": image, "max_guidance_scale": request.guidance}
-        return lambda: made(**told, **size, num_inference_steps=request.steps, output_type="pil").frames
+        """The call that a user of diffusers would write."""
+        return plain.call(self.recipe, self.request, self.pictures, self.device)
 
 
 def rows(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
     """Seconds a clip and peak GiB: the plain call, ours, and ours further down the ladder; then a cancel."""
-    plain = case.plain()
-    yield "plain", timed(case, plain)
-    del plain
+    usual = case.plain()
+    yield "plain", timed(case, usual)
+    del usual
     empty(case.device)
     yield from own_rows(case, case.model())
     empty(case.device)
@@ -130,7 +122,8 @@ def levers(case: Case) -> Iterator[tuple[str, dict[str, Any]]]:
 def switched(case: Case, name: str, options: dict[str, Any]) -> Iterator[tuple[str, dict[str, float]]]:
     """Ours with a switch on: on how many blocks, what the first clip takes, and what the next ones do."""
     model = case.model(**options)
-    blocks = model.switches.compiled or model.switches.attention
+    switches = filming(model).switches
+    blocks = switches.compiled or switches.attention
     again, began = rerolls(case.request), time.perf_counter()
     model.frames(next(again), case.pictures, silent)
     first = time.perf_counter() - began
@@ -140,26 +133,32 @@ def switched(case: Case, name: str, options: dict[str, Any]) -> Iterator[tuple[s
 
 def own_rows(case: Case, model: Any) -> Iterator[tuple[str, dict[str, float]]]:
     """Those of our own."""
-    again = rerolls(case.request)
-    rung = model.place.rung
+    again, place = rerolls(case.request), filming(model).place
+    rung = place.rung
     yield f"ours ({rung})", timed(case, lambda: model.frames(next(again), case.pictures, silent))
     if case.recipe.prompted:  # no embedding is kept from before
         yield "other words", timed(case, lambda: model.frames(worded(next(again)), case.pictures, silent))
     yield "cancel", {"seconds": cancelled(case, model)}
     if case.device != "cpu":
         yield "memory runs out", starved(case, model)
-        for rung in filter(model.place.has, devices.RUNGS[1:]):
+        for rung in filter(place.has, devices.RUNGS[1:]):
             yield from lower(case, model, rung)
+
+
+def filming(model: Any) -> Any:
+    """The model that makes the clip: of two, the second."""
+    return getattr(model, "second", model)
 
 
 def lower(case: Case, model: Any, rung: str) -> Iterator[tuple[str, dict[str, float]]]:
     """Ours at that rung, in new words each time: else the text encoder would have nothing to do there."""
-    devices.put(model.pipe, rung, case.device)
-    model.place.rung = rung
+    place = filming(model).place
+    devices.put(place.pipe, rung, case.device)
+    place.rung = rung
     empty(case.device)
     again = map(worded, rerolls(case.request)) if case.recipe.prompted else rerolls(case.request)
     figures = timed(case, lambda: model.frames(next(again), case.pictures, silent))
-    if model.place.rung == rung:  # else memory ran out, and it went further down by itself
+    if place.rung == rung:  # else memory ran out, and it went further down by itself
         yield f"ours ({rung})", figures
 
 
@@ -176,13 +175,14 @@ def rerolls(request: Request) -> Iterator[Request]:
 
 
 def timed(case: Case, work: Callable[[], Any], times: int = 3) -> dict[str, float]:
-    """The median of a few runs after one that warms up."""
+    """The median of a few runs, of a long one a single run, after one that warms up."""
+    start = time.perf_counter()
     work()
     if case.device == "cuda":
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
-    took = []
-    for _ in range(1 if case.tiny else times):
+    took, once = [], case.tiny or time.perf_counter() - start > LONG
+    for _ in range(1 if once else times):
         began = time.perf_counter()
         work()
         if case.device == "cuda":
@@ -215,16 +215,17 @@ def starved(case: Case, model: Any) -> dict[str, float]:
     What torch holds in reserve is given back before, else the clip would find all it wants there. What the
     ladder noted is taken away after, else all that is loaded later would begin further down.
     """
-    before = model.place.rung
+    place = filming(model).place
+    before = place.rung
     empty(case.device)
     total = torch.cuda.get_device_properties(0).total_memory / devices.GIB
-    torch.cuda.set_per_process_memory_fraction(sum(devices.weigh(model.pipe).values()) * 1.1 / total)
+    torch.cuda.set_per_process_memory_fraction(sum(devices.weigh(place.pipe).values()) * 1.1 / total)
     try:
         began = time.perf_counter()
         model.frames(case.request, case.pictures, silent)
-        if model.place.rung == before:
+        if place.rung == before:
             print(f"{case.recipe.name:<22} memory did not run out")
-        rung = devices.RUNGS.index(model.place.rung)
+        rung = devices.RUNGS.index(place.rung)
         return {"seconds": time.perf_counter() - began, "rung": rung}
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
@@ -234,7 +235,7 @@ def starved(case: Case, model: Any) -> dict[str, float]:
 async def back_to_back(case: Case, folder: Path) -> dict[str, dict[str, float]]:
     """Jobs through the engine's own processes: how much of the time the model was at work, with each clip's
     file made beside the next clip's frames, and before them."""
-    count, found = 3 if case.tiny else JOBS, {}
+    found = {}
     async with Host(
         {case.recipe.name: case.recipe},
         folder,
@@ -243,11 +244,14 @@ async def back_to_back(case: Case, folder: Path) -> dict[str, dict[str, float]]:
         device=case.device,
         idle=0,
     ) as host:
-        await host.make(case.request, silent, limit=25 * 2**20)
+        for _ in range(2):  # the first loads the model
+            began = time.perf_counter()
+            await host.make(case.request, silent, limit=25 * 2**20)
+        count = 3 if case.tiny else JOBS if time.perf_counter() - began < LONG else FEWER
         for name, beside in (("back to back", True), ("one by one", False)):
             requests = [replace(case.request, seed=number) for number in range(count)]
             share = await line(host, requests, limit=25 * 2**20, beside=beside)
-            found[name] = {"seconds": share.seconds, "busy": share.busy}
+            found[name] = {"seconds": share.seconds, "busy": share.busy, "jobs": float(count)}
     return found
 
 
@@ -264,19 +268,17 @@ def built(name: str, device: str) -> Iterator[tuple[Case, Path]]:
         yield Case(name, Path(place), device), Path(place)
 
 
-def beside(plain: dict[str, float], figures: dict[str, float]) -> str:
+def beside(usual: dict[str, float], figures: dict[str, float]) -> str:
     """How many clips are made in the time of the plain call's one."""
-    return f"   {plain['seconds'] / figures['seconds']:.2f} × plain" if "peak_gib" in figures else ""
+    return f"   {usual['seconds'] / figures['seconds']:.2f} × plain" if "peak_gib" in figures else ""
 
 
-def measured(name: str, device: str) -> dict[str, dict[str, float]]:
-    """All rows of one recipe. Raises EngineError, torch's OutOfMemoryError."""
+def measured(name: str, device: str) -> Iterator[tuple[str, dict[str, float]]]:
+    """All rows of one recipe, as they come. Raises EngineError, torch's OutOfMemoryError."""
     with built(name, device) as (case, folder):
-        table = dict(rows(case))
-        if case.recipe.task is Task.TEXT:  # the others want a picture in the data folder
-            empty(device)  # the engine's process has the card for itself
-            table |= asyncio.run(back_to_back(case, folder))
-    return table
+        yield from rows(case)
+        empty(device)  # the engine's process has the card for itself
+        yield from asyncio.run(back_to_back(case, folder)).items()
 
 
 def main() -> None:
@@ -285,6 +287,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=NAMES, choices=NAMES)
     parser.add_argument("--json", type=Path, help="keep the figures in this file, too")
     options = parser.parse_args()
+    pipes.quiet()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     machine = devices.look(device)
     print(
@@ -292,16 +295,16 @@ def main() -> None:
     )
     found: dict[str, Any] = {"device": machine.name}
     for name in options.only:
+        table = found[name] = {}
         try:
-            table = found[name] = measured(name, device)
+            for row, figures in measured(name, device):
+                table[row] = figures
+                words = "   ".join(f"{key} {value:.3f}" for key, value in figures.items())
+                print(f"{name:<22} {row:<18} {words}{beside(table['plain'], figures)}", flush=True)
+                if options.json:  # with each row: a later one may take the machine down
+                    options.json.write_text(json.dumps(found, indent=1), "utf-8")
         except (EngineError, torch.OutOfMemoryError) as error:  # the other families go on
-            print(f"{name:<22} left out: {error}")
-            continue
-        for row, figures in table.items():
-            words = "   ".join(f"{key} {value:.3f}" for key, value in figures.items())
-            print(f"{name:<22} {row:<18} {words}{beside(table['plain'], figures)}", flush=True)
-        if options.json:  # with each family: a later one may take the machine down
-            options.json.write_text(json.dumps(found, indent=1), "utf-8")
+            print(f"{name:<22} goes no further: {error}", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,12 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Of models that do not say themselves which of their blocks repeat: UNets with motion or time in them.
-BLOCKS = ("BasicTransformerBlock", "TemporalBasicTransformerBlock")
+#: Of models that do not say themselves which of their blocks repeat: UNets with motion or time in them, and
+#: FramePack's.
+BLOCKS = (
+    "BasicTransformerBlock", "TemporalBasicTransformerBlock", "HunyuanVideoTransformerBlock",
+    "HunyuanVideoSingleTransformerBlock",
+)  # fmt: skip
 DENOISERS = ("unet", "transformer", "controlnet")
 #: Versions of a block's code: for each of a model's widths, for sizes, for each load. Torch's own bound is 8,
 #: and beyond it blocks run uncompiled, with a line in the log.

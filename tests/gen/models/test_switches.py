@@ -18,7 +18,7 @@ import torch._inductor.config
 from diffusers.models.attention_dispatch import _AttentionBackendRegistry
 
 from gen.errors import EngineError
-from gen.models import animatediff, device, svd, switches, wan
+from gen.models import animatediff, device, framepack, svd, switches, wan
 
 #: Tracing code is slow on a machine that others use.
 pytestmark = pytest.mark.timeout(600)
@@ -212,3 +212,22 @@ def test_a_switch_without_effect_is_refused_by_name(
         speaking(store / "fast-wan", tmp_path, attention="flash")  # its package is not here
     with pytest.raises(EngineError, match="is code from a hub, which is not run"):
         speaking(store / "fast-wan", tmp_path, attention="flash_hub")
+
+
+def test_blocks_of_framepack_are_compiled(store: Path, tmp_path: Path) -> None:
+    """Its denoiser does not say which of its blocks repeat."""
+    torch._dynamo.reset()
+    place = tiny_video.framepack(store / "fast-framepack")
+    weights = {name: place / name for name in ("base", "transformer", "eye")}
+    recipe = tiny.recipe(
+        "long", family="framepack", weights=weights, task="interp", options={"window": 3, "compile": "eager"}
+    )
+    model = framepack.Model(recipe, device="cpu", cache=tmp_path)
+    kinds = sorted(type(each).__name__ for each in switches.compiled(model.pipe.transformer))
+    assert kinds == ["HunyuanVideoSingleTransformerBlock", "HunyuanVideoTransformerBlock"]
+    assert model.switches.compiled == 2
+    before = switches.pieces()
+    gray = np.full((32, 32, 3), 127, np.uint8)
+    model.frames(tiny.request(recipe, width=32, height=32, frames=13, steps=1), [gray, gray], silent)
+    after = switches.pieces()
+    assert after.compiled - before.compiled == after.met - before.met >= 2
