@@ -144,6 +144,8 @@ class Recipe:
 
     def _smooth(self, asked: int | None, fps: int) -> int:
         smooth = asked or self.smooth
+        while asked is None and smooth > 1 and fps * smooth > FASTEST:
+            smooth //= 2  # nobody asked for it: as smooth as can be shown
         if fps * smooth > FASTEST:
             raise BadRequest(
                 "-smooth {value} makes {fps} frames each second, and {most} are the most; ask for fewer.",

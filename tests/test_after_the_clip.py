@@ -94,7 +94,7 @@ async def test_a_picture_in_a_message_is_set_in_motion_in_japanese(tmp_path: Pat
         await page.locator("dialog button[type=submit]").click()
         await expect(videos(page)).to_have_count(1)
         await expect(messages(page).last.get_by_role("button", name="作り変える")).to_be_visible()
-        for command, words in (("help", "ここでは"), ("models", "どのマシンでも"), ("info", "このマシン")):
+        for command, words in (("help", "まずは次"), ("models", "どのマシンでも"), ("info", "このマシン")):
             await type_command(page, command)
             await private(page, words)
         await expect(last(page).locator('[data-style="R"]')).to_have_text(re.compile("前|今"))

@@ -335,3 +335,11 @@ def test_weights_are_listed_with_their_revisions() -> None:
     }  # fmt: skip
     recipe = load({"x": {**LEAST, "weights": weights}})["x"]
     assert [pinned(source) for source in sources(recipe.weights)] == ["a/b@0123", "c/d", "e/f/g.safetensors"]
+
+
+def test_where_nobody_asked_a_clip_is_as_smooth_as_can_be_shown() -> None:
+    one = recipe(smooth=4, fps=span(8, 8, 30))
+    assert one.request(parse("x"), [], 1).smooth == 4
+    assert one.request(parse("x -fps 20"), [], 1).smooth == 2
+    with pytest.raises(BadRequest, match="-smooth 4 makes 80"):
+        one.request(parse("x -fps 20 -smooth 4"), [], 1)
