@@ -112,7 +112,7 @@ async def started(
 
 async def _ready(place: Playground, process: asyncio.subprocess.Process, data: Path) -> None:
     """Waits until the bot is connected. Raises AssertionError with its log when it ends instead."""
-    known = len(place.socket.sessions)
+    known = frozenset(place.socket.sessions)
     ready = asyncio.create_task(place.until(lambda: _connected(place, known), 60))
     ended = asyncio.create_task(process.wait())
     await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -124,6 +124,7 @@ async def _ready(place: Playground, process: asyncio.subprocess.Process, data: P
     await ready
 
 
-def _connected(place: Playground, known: int) -> bool:
-    """Whether a session younger than the known ones has its line."""
-    return any(one.line is not None for one in list(place.socket.sessions.values())[known:])
+def _connected(place: Playground, known: frozenset[str]) -> bool:
+    """Whether a session other than the known ones has its line."""
+    sessions = dict(place.socket.sessions)
+    return any(one.line is not None for name, one in sessions.items() if name not in known)
