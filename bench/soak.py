@@ -43,6 +43,9 @@ PATHS = (
 #: Seconds that all may take to come to their end when the day is over.
 EVENING = 180.0
 MIB = 2**20
+#: Log lines with a traceback that swallow nothing: a failure of Discord's, told to the person as well, and
+#: discord.py's word that it connects again after a connection was cut while it signed in.
+EXPECTED = r"WARNING |ERROR discord\.shard: Attempting a reconnect"
 #: MiB that one life of the bot may grow after its first minute.
 GROWTH = 20.0
 
@@ -237,8 +240,7 @@ def judge(day: Day) -> None:
     )
     count.twice = [f"{job} was posted {times} times" for job, times in clips.items() if times > 1]
     log = (day.data / "bot.log").read_text("utf-8", "replace")
-    # A failure of Discord's is told to the person, and logged as a warning with where it came from.
-    count.swallowed = len(re.findall(r"^(?!\S+ \S+ WARNING ).*\nTraceback", log, re.MULTILINE))
+    count.swallowed = len(re.findall(rf"^(?!\S+ \S+ (?:{EXPECTED})).*\nTraceback", log, re.MULTILINE))
 
 
 def ids(message: Any) -> list[str]:
