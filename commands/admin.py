@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.app_commands import Choice, Range
 
 from commands import buttons, gate, replies
-from commands.errors import OVER, begin
+from commands.errors import at_last, begin
 from commands.house import House
 from commands.making import NOBODY
 from commands.presses import hearing
@@ -77,13 +77,7 @@ async def _report(house: House, interaction: Answered) -> None:
         if not house.studio.queue.closed:
             return
     text = replies.drained(interaction.locale.value)
-    try:
-        await interaction.followup.send(text, ephemeral=True)
-    except discord.HTTPException as error:
-        if error.code not in OVER:
-            raise
-        door = await interaction.client.create_dm(interaction.user)
-        await door.send(text, nonce=str(interaction.id))
+    await at_last(interaction, text, interaction.followup.send(text, ephemeral=True))
 
 
 def _clips(group: app_commands.Group, house: House) -> None:

@@ -121,3 +121,14 @@ async def persist(call: Callable[[], Awaitable[T]]) -> T:
     except (aiohttp.ClientConnectionError, ConnectionError) as error:
         log.info("Discord cut the connection (%s); once more", error)
         return await call()
+
+
+async def at_last(interaction: discord.Interaction[Any], text: str, answer: Awaitable[object]) -> None:
+    """Awaits an answer that may come late; `text` goes by direct message when the time for it is over."""
+    try:
+        await answer
+    except discord.HTTPException as error:
+        if error.code not in OVER:
+            raise
+        door = await interaction.client.create_dm(interaction.user)
+        await door.send(text, nonce=str(interaction.id))

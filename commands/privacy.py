@@ -12,7 +12,7 @@ import discord
 from discord import app_commands
 
 from commands import buttons, replies
-from commands.errors import OVER, UNHEARD, begin
+from commands.errors import UNHEARD, at_last, begin
 from commands.house import House
 from commands.letter import MOST
 from commands.presses import hearing
@@ -62,18 +62,8 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
     await house.board.leave(interaction.user.id)
     await _unpost(house, interaction.client, interaction.user.id)
     jobs = await house.studio.forget(interaction.user.id)
-    await _answer(interaction, replies.forgotten(locale, jobs))
-
-
-async def _answer(interaction: discord.Interaction[Any], text: str) -> None:
-    """Says what came of it; by direct message when so many messages went that the answer's time is over."""
-    try:
-        await interaction.edit_original_response(content=text)
-    except discord.HTTPException as error:
-        if error.code not in OVER:
-            raise
-        door = await interaction.client.create_dm(interaction.user)
-        await door.send(text, nonce=str(interaction.id))
+    text = replies.forgotten(locale, jobs)  # when many messages went, the answer's time may be over
+    await at_last(interaction, text, interaction.edit_original_response(content=text))
 
 
 async def _send(house: House, client: discord.Client, user: int, text: str) -> int:
