@@ -32,6 +32,7 @@ from gen.host import Host
 from gen.job import Picture, Request
 from gen.models import device as devices
 from gen.models import pipe as pipes
+from gen.ports import Step
 from gen.prompt import parse
 from gen.recipe import PICTURES, Recipe, shipped
 
@@ -41,6 +42,7 @@ NAMES = ("animatediff-lightning", "animatediff", "svd", "t2i-svd", "wan-1.3b", "
 JOBS, FEWER = 20, 5
 #: Seconds from which a clip is a long one: it is timed once, and fewer are made back to back.
 LONG = 15.0
+LIMIT = 25 * 2**20  # bytes of a clip's file
 #: Of tiny clips: frames at least, and steps at most of a model that was not taught to make do with few.
 FRAMES, STEPS, FEW = 5, 2, 8
 
@@ -233,9 +235,9 @@ def starved(case: Case, model: Any) -> dict[str, float]:
 
 
 async def back_to_back(case: Case, folder: Path) -> dict[str, dict[str, float]]:
-    """Jobs through the engine's own processes: how much of the time the model was at work, with each clip's
-    file made beside the next clip's frames, and before them."""
-    found = {}
+    """Jobs through the engine's own processes: the first one from their start, then how much of the time the
+    model was at work, with each clip's file made beside the next clip's frames, and before them."""
+    found: dict[str, dict[str, float]] = {}
     async with Host(
         {case.recipe.name: case.recipe},
         folder,
@@ -244,15 +246,30 @@ async def back_to_back(case: Case, folder: Path) -> dict[str, dict[str, float]]:
         device=case.device,
         idle=0,
     ) as host:
-        for _ in range(2):  # the first loads the model
-            began = time.perf_counter()
-            await host.make(case.request, silent, limit=25 * 2**20)
+        found["first clip"] = await started(host, case.request)
+        began = time.perf_counter()
+        await host.make(case.request, silent, limit=LIMIT)
         count = 3 if case.tiny else JOBS if time.perf_counter() - began < LONG else FEWER
         for name, beside in (("back to back", True), ("one by one", False)):
             requests = [replace(case.request, seed=number) for number in range(count)]
-            share = await line(host, requests, limit=25 * 2**20, beside=beside)
+            share = await line(host, requests, limit=LIMIT, beside=beside)
             found[name] = {"seconds": share.seconds, "busy": share.busy, "jobs": float(count)}
     return found
+
+
+async def started(host: Host, request: Request) -> dict[str, float]:
+    """Seconds from the engine's start to its first clip, and to the model's being loaded: all that comes
+    before the first step."""
+    loaded = 0.0
+
+    def progress(step: Step) -> None:
+        nonlocal loaded
+        if step.stage == "loading" and step.done:
+            loaded = time.perf_counter() - began
+
+    began = time.perf_counter()
+    await host.make(request, progress, limit=LIMIT)
+    return {"seconds": time.perf_counter() - began, "load": loaded}
 
 
 def empty(device: str) -> None:

@@ -240,7 +240,13 @@ def judge(day: Day) -> None:
     )
     count.twice = [f"{job} was posted {times} times" for job, times in clips.items() if times > 1]
     log = (day.data / "bot.log").read_text("utf-8", "replace")
-    count.swallowed = len(re.findall(rf"^(?!\S+ \S+ (?:{EXPECTED})).*\nTraceback", log, re.MULTILINE))
+    count.swallowed = swallowed(log)
+
+
+def swallowed(log: str) -> int:
+    """Exceptions of which the log has a traceback and nobody was told. One that came of another follows it
+    after an empty line, and is told of with it."""
+    return len(re.findall(rf"^(?!\S+ \S+ (?:{EXPECTED})).+\nTraceback", log, re.MULTILINE))
 
 
 def ids(message: Any) -> list[str]:

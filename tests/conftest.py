@@ -1,4 +1,4 @@
-"""The order of all tests, the longest one first, and the end of what a failed one left."""
+"""The order of all tests, the longest one first, their threads, and the end of what a failed one left."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from contextlib import suppress
 import pytest
 
 from tests.running import KILLS, LEFT
+
+# Before torch is there: tests run beside each other, and their models are small.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.hookimpl(trylast=True)

@@ -11,6 +11,7 @@ from bench import fuzz
 from bench.__main__ import BENCHES
 from bench.ack import MOODS, measure
 from bench.line import Said, Watch
+from bench.soak import swallowed
 from bench.stage import ECHO, OURS, Row
 
 MIB = 2**20
@@ -77,3 +78,11 @@ def test_percentiles_are_those_of_the_times() -> None:
 def test_every_row_of_the_first_answer_is_there() -> None:
     assert set(MOODS) == {"idle", "busy", "compiling", "crashing"}
     assert {"ack", "core", "through", "line", "encode", "fuzz", "life", "kill"} <= set(BENCHES)
+
+
+def test_a_swallowed_exception_is_told_from_one_that_somebody_heard_of() -> None:
+    chain = "ValueError: a\n\nDuring handling of the above exception, another exception occurred:\n\n"
+    heard = f"2026-11-22 21:56:37 WARNING commands.errors: Discord fails\nTraceback (…\n{chain}Traceback (…"
+    lost = heard.replace("WARNING commands.errors", "ERROR asyncio")
+    assert (swallowed(heard), swallowed(lost), swallowed(f"{heard}\n{lost}")) == (0, 1, 1)
+    assert swallowed("2026-11-22 21:56:37 INFO bot: ready\nTraceback (most recent call last):") == 1

@@ -133,7 +133,7 @@ def fit_lightning(
     wrapped = Wrapped(learned)
     optimizer = Muon(wrapped.named_parameters(), rate=0.004, adam_rate=3e-4)
     alphas = new_scheduler().alphas_cumprod.to(plan.device)
-    thinned = Thinned(source, clips, camera=0.1)
+    thinned = Thinned(source, clips, camera=0.3)
     nothing = source.prompts([""])
 
     def loss(done: float, rng: random.Random) -> Tensor:

@@ -108,7 +108,7 @@ def training_scene(rng: random.Random, camera: float = 0.0, two: float = 0.3) ->
         things.append(other)
     colour = rng.choice([c for c in COLOURS if c not in {t.colour for t in things}])
     move = rng.choice(CAMERAS) if rng.random() < camera else None
-    kind = rng.choice(PATTERNS if move and rng.random() < 0.7 else KINDS)
+    kind = rng.choice(PATTERNS if move and rng.random() < 0.85 else KINDS)
     return Scene(tuple(things), kind, colour, move)
 
 

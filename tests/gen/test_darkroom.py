@@ -9,6 +9,7 @@ import signal
 import struct
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +89,7 @@ async def test_many_at_once_take_turns(darkroom: Darkroom) -> None:
 
 
 async def test_a_death_is_its_sender_s_alone(darkroom: Darkroom, tmp_path: Path) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))  # one thing after the other
     task = asyncio.create_task(darkroom.picture(PICTURE, "bad.png"))
     async with asyncio.timeout(40):
         while not darkroom.pid:  # noqa: ASYNC110 - a child's birth sets no event
@@ -96,6 +98,7 @@ async def test_a_death_is_its_sender_s_alone(darkroom: Darkroom, tmp_path: Path)
     async with asyncio.timeout(40):
         while not waiting(tmp_path):  # noqa: ASYNC110 - a file's coming sets no event
             await asyncio.sleep(0.01)
+    await asyncio.to_thread(os.getpid)  # after the file is written, and the child told of it
     os.kill(darkroom.pid, signal.SIGKILL)
     with pytest.raises(BadRequest, match=r"bad\.png is broken or takes too long to read"):
         await task

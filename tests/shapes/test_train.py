@@ -69,8 +69,6 @@ def test_lora_names_are_the_official_ones() -> None:
 def test_every_stage_trains_and_the_result_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from gen.shapes import score
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     parts, weights = tmp_path / "parts", tmp_path / "weights"
     monkeypatch.setattr(text, "CORPUS", 300)
     monkeypatch.setattr(train, "CAMERAS", CAMERAS[-1:])  # one LoRA is made like the others
@@ -81,4 +79,3 @@ def test_every_stage_trains_and_the_result_loads(tmp_path: Path, monkeypatch: py
         make = score.maker(score.pipeline(weights, swift), weights, 1, 1.0)
         clip = make("a red circle", 1, CAMERAS[-1])
         assert clip.shape == (16, 128, 128, 3)
-    torch.set_num_threads(threads)

@@ -57,8 +57,7 @@ def config(store: Path) -> str:
     )
 
 
-async def test_every_family_in_the_channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # tiny tensors gain nothing from more
+async def test_every_family_in_the_channel(tmp_path: Path) -> None:
     settings = tmp_path / "config.toml"
     settings.write_text(config(tmp_path / "weights"), "utf-8")
     async with running(tmp_path, settings) as (place, _):
@@ -111,8 +110,7 @@ def reel(folder: Path) -> bytes:
 
 
 @pytest.mark.timeout(900)  # three clips in turn, and a busy machine takes a minute to load what they need
-async def test_a_clip_that_follows_a_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+async def test_a_clip_that_follows_a_video(tmp_path: Path) -> None:
     settings = tmp_path / "config.toml"
     shipped = (Path(__file__).parents[3] / "config.toml").read_text("utf-8")
     basic = [f"[recipe.{name}]" + shipped.split(f"[recipe.{name}]")[1].split("\n[")[0] for name in BASIC]
