@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -61,6 +62,32 @@ MISCONFIGURED = 78
 LATER = 75
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What all else stands on; whatever of it was opened is closed at the end."""
+
+    settings: Settings
+    ledger: Ledger
+    session: aiohttp.ClientSession
+    darkroom: Darkroom
+    client: Client
+    engine: Host
+    recipes: dict[str, Recipe]  # one, for all who read it; so are the defaults
+    defaults: dict[Task, str]
+    gallery: Opening | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """The way of a job, from its being asked for to its clip in the channel."""
+
+    preflight: Preflight
+    queue: Queue
+    board: Board
+    meter: Meter
+    studio: Studio
+
+
 async def serve(settings: Settings) -> None:
     """Runs the bot until cancelled. Raises Misconfigured."""
     if not settings.token:
@@ -70,83 +97,106 @@ async def serve(settings: Settings) -> None:
     direct(settings.discord)
     unwanted = reading.unwanted(settings)
     async with AsyncExitStack() as stack:
-        stack.enter_context(lock.hold(settings.data))
-        ledger = await stack.enter_async_context(Ledger.open(settings.database))
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        darkroom = await stack.enter_async_context(Darkroom(settings.data, environ=os.environ))
-        gallery = Opening.of(settings)
-        removals = gallery is not None  # what is deleted is to vanish there, too
-        client = await stack.enter_async_context(Client(silence=settings.gateway.silence, removals=removals))
-
-        recipes, defaults = dict(settings.recipe), settings.defaults()  # one of each, for all who read them
-        engine = await stack.enter_async_context(_engine(settings, recipes))
-        chooser = Chooser(recipes, defaults)
+        ground = await _ground(settings, stack)
+        client, ledger = ground.client, ground.ledger
+        chooser = Chooser(ground.recipes, ground.defaults)
         chooser.begin(settings)
-        queue = Queue(
-            {name: role.tier for name, role in settings.tier.items()},
-            per_guild=settings.queue.per_guild,
-            warmth=lambda: Warmth(heavy(recipes), settings.engine.warm, engine.warm),
-        )
-        stack.push_async_callback(queue.aclose)
-
-        def draw(job: Job, place: Place | None) -> tuple[str, View]:
-            return replies.ticket(job, place, recipe=recipes.get(job.request.recipe), paused=queue.paused)
-
-        post = Post(client)
-        board = Board(post, ledger, lambda: studio.places(), draw, previews=settings.data / "previews")
-        links = gallery.links if gallery else None
-        delivery = Delivery(post, board, darkroom, settings.data / "clips", recipes, links=links)
-        meter = Meter(delivery)
-        worker = Worker(
-            queue,
-            engine,
-            ledger,
-            patience=settings.engine.patience,
-            show=meter.show,
-            limit=lambda job: max(job.asker.limit, WHOLE if gallery else 0),
-        )
-        courier = Courier(worker.ended, meter, ledger)
-        preflight = Preflight(settings.data, room=settings.files.room, lexicon=unwanted)
-        studio = Studio(
-            recipes=recipes,
-            defaults=defaults,
-            queue=queue,
-            worker=worker,
-            courier=courier,
-            ledger=ledger,
-            darkroom=darkroom,
-            shelf=Shelf(settings.data),
-            chance=random.SystemRandom(),
-            policy=settings.policies(),
-            preflight=preflight,
-        )
-        housekeeper = Housekeeper(
-            settings.data, settings.database, ledger, days=settings.files.days, clips=settings.files.clips
-        )
-        office = Office(ledger.people, queue, operators=settings.operators.users)
-        desk = Desk(client, session, settings, studio.force, office.tiers)
-        reload = partial(reading.again, settings.path, os.environ, chooser, preflight)
-        consent = Consent(settings.rules.text, studio.choices)
-        link = links.to if links else None
-        house = House(studio, board, desk, office, reload, consent, lambda: chooser.plan, link=link)
-        register(client, client.tree, house)
+        line = _line(ground, Preflight(settings.data, room=settings.files.room, lexicon=unwanted))
+        stack.push_async_callback(line.queue.aclose)
+        office = Office(ledger.people, line.queue, operators=settings.operators.users)
+        register(client, client.tree, _house(ground, line, office, chooser))
 
         await client.tree.set_translator(Translator())
         await client.enter(settings.token)
         await client.sync(settings.data / "commands.sha256")
-        watched = Health(studio, meter, gateway=lambda: health.gateway(client))
+        watched = Health(line.studio, line.meter, gateway=lambda: health.gateway(client))
         await stack.enter_async_context(health.served(watched, settings.health.port))
         await office.restore()
-        if gallery:
+        if ground.gallery:
             client.removed = ledger.taken_away
-            await stack.enter_async_context(gallery.opened(client, session, studio, ledger))
-        board.adopt([*await studio.resume(), *await ledger.lingering()])
+            opened = ground.gallery.opened(client, ground.session, line.studio, ledger)
+            await stack.enter_async_context(opened)
+        line.board.adopt([*await line.studio.resume(), *await ledger.lingering()])
         async with asyncio.TaskGroup() as group:
-            group.create_task(_choose(chooser, settings, engine, darkroom), name="warm-up")  # before any clip
+            group.create_task(_choose(chooser, ground), name="warm-up")  # before any clip
             group.create_task(client.listen(), name="gateway")
-            group.create_task(studio.run(), name="studio")
-            group.create_task(board.serve(), name="board")
-            group.create_task(housekeeper.serve(), name="housekeeping")
+            group.create_task(line.studio.run(), name="studio")
+            group.create_task(line.board.serve(), name="board")
+            group.create_task(_housekeeper(ground).serve(), name="housekeeping")
+
+
+async def _ground(settings: Settings, stack: AsyncExitStack) -> Ground:
+    stack.enter_context(lock.hold(settings.data))
+    ledger = await stack.enter_async_context(Ledger.open(settings.database))
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    darkroom = await stack.enter_async_context(Darkroom(settings.data, environ=os.environ))
+    gallery = Opening.of(settings)
+    removals = gallery is not None  # what is deleted is to vanish there, too
+    client = await stack.enter_async_context(Client(silence=settings.gateway.silence, removals=removals))
+    recipes = dict(settings.recipe)
+    return Ground(
+        settings=settings,
+        ledger=ledger,
+        session=session,
+        darkroom=darkroom,
+        client=client,
+        engine=await stack.enter_async_context(_engine(settings, recipes)),
+        recipes=recipes,
+        defaults=settings.defaults(),
+        gallery=gallery,
+    )
+
+
+def _line(ground: Ground, preflight: Preflight) -> Line:
+    settings, recipes, ledger = ground.settings, ground.recipes, ground.ledger
+    queue = Queue(
+        {name: role.tier for name, role in settings.tier.items()},
+        per_guild=settings.queue.per_guild,
+        warmth=lambda: Warmth(heavy(recipes), settings.engine.warm, ground.engine.warm),
+    )
+
+    def draw(job: Job, place: Place | None) -> tuple[str, View]:
+        return replies.ticket(job, place, recipe=recipes.get(job.request.recipe), paused=queue.paused)
+
+    post, links = Post(ground.client), ground.gallery.links if ground.gallery else None
+    board = Board(post, ledger, lambda: studio.places(), draw, previews=settings.data / "previews")
+    meter = Meter(Delivery(post, board, ground.darkroom, settings.data / "clips", recipes, links=links))
+    worker = Worker(
+        queue,
+        ground.engine,
+        ledger,
+        patience=settings.engine.patience,
+        show=meter.show,
+        limit=lambda job: max(job.asker.limit, WHOLE if ground.gallery else 0),
+    )
+    studio = Studio(
+        recipes=recipes,
+        defaults=ground.defaults,
+        queue=queue,
+        worker=worker,
+        courier=Courier(worker.ended, meter, ledger),
+        ledger=ledger,
+        darkroom=ground.darkroom,
+        shelf=Shelf(settings.data),
+        chance=random.SystemRandom(),
+        policy=settings.policies(),
+        preflight=preflight,
+    )
+    return Line(preflight=preflight, queue=queue, board=board, meter=meter, studio=studio)
+
+
+def _house(ground: Ground, line: Line, office: Office, chooser: Chooser) -> House:
+    settings, studio = ground.settings, line.studio
+    desk = Desk(ground.client, ground.session, settings, studio.force, office.tiers)
+    reload = partial(reading.again, settings.path, os.environ, chooser, line.preflight)
+    consent = Consent(settings.rules.text, studio.choices)
+    link = ground.gallery.links.to if ground.gallery else None
+    return House(studio, line.board, desk, office, reload, consent, lambda: chooser.plan, link=link)
+
+
+def _housekeeper(ground: Ground) -> Housekeeper:
+    settings, files = ground.settings, ground.settings.files
+    return Housekeeper(settings.data, settings.database, ground.ledger, days=files.days, clips=files.clips)
 
 
 def _engine(settings: Settings, recipes: Mapping[str, Recipe]) -> Host:
@@ -162,17 +212,17 @@ def _engine(settings: Settings, recipes: Mapping[str, Recipe]) -> Host:
     )
 
 
-async def _choose(chooser: Chooser, settings: Settings, engine: Host, darkroom: Darkroom) -> None:
+async def _choose(chooser: Chooser, ground: Ground) -> None:
     """Settles what commands take on this machine, starts the children and loads a model ahead of the first
     request; one that does not start is tried again with it."""
 
     async def load() -> None:
-        await chooser.look(settings, engine)
+        await chooser.look(ground.settings, ground.engine)
         log.info("%s", check.unseen(chooser.recipes))
-        await engine.start(chooser.defaults[Task.TEXT])
+        await ground.engine.start(chooser.defaults[Task.TEXT])
 
     try:
-        await asyncio.gather(load(), darkroom.start())
+        await asyncio.gather(load(), ground.darkroom.start())
     except EngineError as error:
         log.warning("%s", error)
 
