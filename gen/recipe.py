@@ -214,7 +214,13 @@ def pick(recipes: Mapping[str, Recipe], task: Task, name: str) -> Recipe:
     fitting = [recipe.name for recipe in recipes.values() if recipe.task is task and recipe.on]
     if name in fitting:
         return recipes[name]
-    there = ", ".join(fitting) or "none"
+    if not fitting:
+        raise BadRequest(
+            "The model {model} cannot be used: no model that makes such clips is turned on here. "
+            "Ask the bot's operator to turn one on.",
+            model=name,
+        )
+    there = ", ".join(fitting)
     if name not in recipes:
         raise BadRequest(
             "There is no model {model}; for this command there are: {there}.", model=name, there=there
@@ -256,7 +262,12 @@ def task_of(recipes: Mapping[str, Recipe], name: str) -> Task:
     if name in recipes:
         return pick(recipes, recipes[name].task, name).task
     there = ", ".join(recipe.name for recipe in recipes.values() if recipe.on)
-    raise BadRequest("There is no model {model}; there are: {there}.", model=name[:60], there=there or "none")
+    if not there:
+        raise BadRequest(
+            "There is no model {model}, and none is turned on here. Ask the bot's operator to turn one on.",
+            model=name[:60],
+        )
+    raise BadRequest("There is no model {model}; there are: {there}.", model=name[:60], there=there)
 
 
 def first(recipes: Mapping[str, Recipe], task: Task) -> str:

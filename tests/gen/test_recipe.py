@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gen.errors import BadRequest, Misconfigured
 from gen.job import Picture, Request, Task, Video
 from gen.prompt import ASPECTS, SEEDS, Ask, parse
-from gen.recipe import PICTURES, Recipe, first, load, pick, pinned, shipped, sources
+from gen.recipe import PICTURES, Recipe, first, load, pick, pinned, shipped, sources, task_of
 
 CONFIG = Path(__file__).parents[2] / "config.toml"
 RECIPES = shipped(CONFIG)
@@ -177,8 +177,22 @@ def test_a_model_is_picked_by_name_for_its_command() -> None:
         with pytest.raises(BadRequest) as refusal:
             pick(recipes, Task.TEXT, name)
         assert str(refusal.value) == said
-    with pytest.raises(BadRequest, match="there are: none"):
-        pick(recipes, Task.INTERP, "z")
+
+
+def test_where_no_model_is_turned_on_a_sentence_of_its_own_says_so() -> None:
+    """Which has no English word among its values, where no translation would reach it."""
+    off = {**LEAST, "on": False}
+    recipes = load({"a": LEAST, "b": {**off, "task": "image"}})
+    none = "cannot be used: no model that makes such clips is turned on here."
+    for name in ("z", "a", "b"):
+        with pytest.raises(BadRequest, match=f"^The model {name} {none} Ask the bot's operator") as refusal:
+            pick(recipes, Task.IMAGE, name)
+        assert refusal.value.values == {"model": name}
+    with pytest.raises(BadRequest, match=r"^There is no model z; there are: a\.$"):
+        task_of(recipes, "z")
+    with pytest.raises(BadRequest, match=r"^There is no model z, and none is turned on here\b") as refusal:
+        task_of(load({"b": off}), "z")
+    assert refusal.value.values == {"model": "z"}
 
 
 def test_a_clip_is_no_longer_than_the_video_that_it_follows() -> None:
