@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import discord
 
 
@@ -19,3 +21,8 @@ def age_restricted(channel: object) -> bool:
     """Whether Discord shows the channel to adults only; a thread is as its parent is."""
     asked = getattr(channel, "is_nsfw", None)
     return bool(asked and asked())
+
+
+def alone(interaction: discord.Interaction[Any]) -> bool:
+    """Whether it is the person's own direct messages with the bot, which a channel among people is not."""
+    return interaction.context.dm_channel

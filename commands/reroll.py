@@ -14,6 +14,7 @@ from commands import buttons, replies
 from commands.cancel import moderates
 from commands.house import House
 from commands.making import NOBODY, begin, promised, show
+from commands.places import alone
 from commands.presses import hearing
 from commands.reactions import Event, reference, tell
 from commands.tongue import tongue
@@ -45,12 +46,12 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
 
 
 async def delete(house: House, interaction: discord.Interaction[Any], about: str) -> None:
-    """Deletes the clip's message, for its owner or a moderator; in direct messages it is theirs. Raises
-    Refused."""
+    """Deletes the clip's message, for its owner or a moderator; in direct messages with the bot it is whose
+    they are. Raises Refused."""
     await interaction.response.defer()
     job = await house.studio.find(about)
     person, client = interaction.user, interaction.client
-    stranger = person.id != job.asker.user and interaction.guild_id is not None
+    stranger = person.id != job.asker.user and not alone(interaction)
     if stranger and not await moderates(client, person, job):
         raise NotAllowed("That clip is someone else's; only they or a moderator can delete it.")
     await interaction.delete_original_response()

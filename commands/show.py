@@ -14,7 +14,7 @@ from commands import buttons, replies
 from commands.errors import begin
 from commands.house import House
 from commands.making import NOBODY, whole
-from commands.places import around
+from commands.places import alone, around
 from commands.presses import hearing
 from commands.reactions import shown
 from gen.errors import NotAllowed, NotFound
@@ -76,7 +76,7 @@ async def answer(
     # What has a clip and was not posted could not be delivered: here is where its owner gets it.
     there = job.clip is not None and house.studio.shelf.clip(job.clip) is not None
     veiled = there and house.desk.veils(interaction, job)
-    secret = job.asker.private and interaction.guild_id is not None
+    secret = job.asker.private and not alone(interaction)
     await begin(interaction, private=private or secret or not there)
     path = await house.studio.file(job, interaction.filesize_limit) if there else None
     if path is None:

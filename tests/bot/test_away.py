@@ -13,7 +13,7 @@ from playground import places
 from playground.filling import Impossible
 from tests.bot.conftest import CHANGED, Scene, Stage, configured
 from tests.running import read, running
-from tests.speaking import button, pressed
+from tests.speaking import PRIVATE, button, pressed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -90,6 +90,31 @@ async def test_it_works_in_a_private_channel_among_people(abroad: Stage) -> None
     await until_clips(scene, 1)
     deed = await scene.person.slash(group.id, "history")
     assert "a boat" in read(await deed.message())
+
+
+async def test_among_people_only_the_owner_deletes_a_clip_and_a_private_one_stays_private(
+    abroad: Stage,
+) -> None:
+    scene = await scene_in(abroad)
+    world, ben = abroad.place.world, abroad.place.person("Ben")
+    group = await abroad.place.do(
+        places.add_group, "we two", world.users[scene.person.id], world.users[ben.id]
+    )
+    scene.channel = group.id
+    await scene.ask("a boat")
+    [clip] = await until_clips(scene, 1)
+    deed = await pressed(ben, clip, "delete")
+    await abroad.place.until(lambda: deed.followups)
+    assert "someone else's" in deed.followups[0]["content"] and deed.followups[0]["flags"] & PRIVATE
+    assert [one["id"] for one in seen(scene)] == [clip["id"]]
+    await pressed(scene.person, clip, "delete")
+    await abroad.place.until(lambda: not seen(scene))
+
+    await scene.ask("a secret", private=True)
+    [secret] = await until_clips(scene, 1, await scene.person.direct())
+    job = button(secret, "info").partition(":")[2]
+    shown = await (await scene.person.slash(group.id, "show", {"clip": job})).message()
+    assert shown["attachments"] and shown["flags"] & PRIVATE
 
 
 async def test_after_a_kill_the_clip_still_comes_once(abroad: Stage) -> None:
