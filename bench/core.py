@@ -70,6 +70,9 @@ class Channel:
         if job.state in (State.POSTED, State.FAILED):
             self.ended.put_nowait(job)
 
+    async def take_back(self, job: Job) -> None:
+        """Nothing is forgotten here."""
+
     async def post(self, job: Job) -> Posted:
         """Takes the clip."""
         self.posts += 1

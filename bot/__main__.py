@@ -174,7 +174,7 @@ def _line(ground: Ground, preflight: Preflight) -> Line:
         defaults=ground.defaults,
         queue=queue,
         worker=worker,
-        courier=Courier(worker.ended, meter, ledger),
+        courier=Courier(worker.ended, meter, ledger, refund=queue.refund),
         ledger=ledger,
         darkroom=ground.darkroom,
         shelf=Shelf(settings.data),

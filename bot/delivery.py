@@ -83,6 +83,18 @@ class Delivery:
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             raise Undeliverable("Discord did not take the clip: {fault}.", fault=_fault(error)) from error
 
+    async def take_back(self, job: Job) -> None:
+        """Deletes the clip's message; if that does not work, it stays."""
+        if job.message is None:
+            return
+        there = replace(job, asker=replace(job.asker, channel=job.channel))
+        if job.channel != job.asker.channel:  # its owner's direct messages, where no answer is
+            there = replace(there, asker=replace(there.asker, answer=None))
+        try:
+            await self._post.delete(there, job.message)
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+            log.warning("job %s: its clip stays in channel %s: %s", job.id, job.channel, error)
+
     async def _anywhere(self, job: Job, looked_for: bool) -> Posted:
         """Posts into the job's channel or, where that is gone or closed, to its owner."""
         try:

@@ -83,3 +83,7 @@ class Meter:
         except Undeliverable:
             self.failed_uploads += 1
             raise
+
+    async def take_back(self, job: Job) -> None:
+        """Hands on."""
+        await self.delivery.take_back(job)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from gen.errors import Undeliverable, Unreachable
 from gen.job import Job, State
@@ -27,6 +28,7 @@ class Courier:
         delivery: Delivery,
         ledger: Ledger,
         *,
+        refund: Callable[[Job], None] = lambda job: None,  # of what it cost, when nobody gets the clip
         hands: int = 4,
         waits: Sequence[float] = WAITS,
         now: Callable[[], float] = time.time,
@@ -34,6 +36,7 @@ class Courier:
         self.ended = ended
         self.delivery = delivery
         self.ledger = ledger
+        self.refund = refund
         self.hands = asyncio.Semaphore(hands)
         self.waits = waits
         self.now = now
@@ -57,16 +60,25 @@ class Courier:
     async def _post(self, job: Job) -> Job:
         for wait in (0.0, *self.waits):
             await asyncio.sleep(wait)
+            if await self.ledger.find(job.id) is None:
+                return _forgotten(job)
             ended = await self._try(job)
             if ended is not job:
                 return await self._written(ended)
         return job
 
     async def _written(self, job: Job) -> Job:
+        """`job`, or what the ledger has instead; the clip of one that was forgotten is taken back."""
         if await self.ledger.record(job):
+            if job.state is State.FAILED:
+                self.refund(job)
             return job
         log.warning("job %s: the ledger would not have it %s", job.id, job.state)
-        return await self.ledger.find(job.id) or job
+        if (found := await self.ledger.find(job.id)) is not None:
+            return found
+        if job.state is State.POSTED:
+            await self.delivery.take_back(job)
+        return _forgotten(job)
 
     async def _try(self, job: Job) -> Job:
         """The job POSTED or FAILED; the job itself when another try may work."""
@@ -86,3 +98,8 @@ class Courier:
         finally:
             self.trying -= 1
         return job.posted(there.message, self.now(), there.channel)
+
+
+def _forgotten(job: Job) -> Job:
+    """The end of a job that the ledger no longer has."""
+    return replace(job, state=State.CANCELLED, clip=None)

@@ -221,7 +221,7 @@ class Job:
     state: State = State.WAITING
     attempts: int = 0  # engines that took it up
     created: float
-    started: float | None = None
+    started: float | None = None  # of one that waits: before the bot was stopped
     ended: float | None = None
     ticket: int | None = None  # message that shows its place and progress
     message: int | None = None  # message that shows its clip, or says how it ended without
@@ -250,6 +250,11 @@ class Job:
     def waiting(self) -> Job:
         """Back into the line: its engine or the whole bot died under it."""
         return self._to(State.WAITING, started=None)
+
+    def put_back(self) -> Job:
+        """Back into the line: the bot ends in good order, and holds nothing against it. That it had begun
+        stays, so that it goes first at the next start."""
+        return self._to(State.WAITING, attempts=self.attempts - 1)
 
     def made(self, clip: Clip) -> Job:
         """The clip is on disk."""

@@ -256,3 +256,7 @@ class Delivery(Protocol):
         Raises Undeliverable.
         """
         ...
+
+    async def take_back(self, job: Job) -> None:
+        """Takes the clip of a POSTED job away again, if Discord will have it."""
+        ...

@@ -408,9 +408,8 @@ def _inherited(parent: Job, asker: Asker) -> Asker:
 
 
 def _first_come(job: Job) -> tuple[bool, float]:
-    """What ran goes first, as it ran, then what came first."""
-    ran = job.state is State.RUNNING
-    return not ran, job.started if ran and job.started else job.created
+    """What had begun goes first, as it began, then what came first."""
+    return job.started is None, job.started or job.created
 
 
 _UNSEEN = Picture(name="", width=1024, height=1024)

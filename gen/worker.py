@@ -95,7 +95,7 @@ class Worker:
         return await asyncio.shield(run.result)
 
     async def make(self, job: Job) -> Job:
-        """The job, ended or MADE, as the ledger has it. Cancelled, it stays RUNNING there."""
+        """The job, ended or MADE, as the ledger has it. Cancelled, it goes back into the line there."""
         return await self._make(self._begin(job))
 
     def _begin(self, job: Job) -> Run:
@@ -113,6 +113,9 @@ class Worker:
             if ended is run.job:  # else another hand was first, and nothing is to be made
                 ended = await self._written(await self._outcome(run))
             run.result.set_result(ended)
+        except asyncio.CancelledError:
+            await self.ledger.record(run.job.put_back())  # unless it has ended there
+            raise
         finally:
             run.result.cancel()  # of no effect once it has a result
             del self.runs[run.job.id]

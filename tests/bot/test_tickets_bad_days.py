@@ -123,6 +123,38 @@ async def test_a_failure_is_said_though_its_ticket_was_deleted_and_goes_with_the
         await place.until(lambda: not about())
 
 
+async def test_a_clip_on_its_way_up_goes_with_the_persons_data(tmp_path: Path) -> None:
+    async with running(tmp_path, settings(tmp_path)) as (place, _):
+        ada, channel = place.person("Ada"), place.channel("clips")
+        arrived, forgotten = asyncio.Event(), asyncio.Event()
+
+        async def hold() -> None:
+            arrived.set()
+            await forgotten.wait()
+
+        path = f"/channels/{channel}/messages"
+        place.faults.add("POST", path, hold, when="after")
+        await ada.slash(channel, "animate", {"prompt": "a dark plum"})
+        async with asyncio.timeout(40):
+            await arrived.wait()
+        deed = await ada.slash(channel, "privacy delete")
+        message = await deed.message()
+        await ada.press(int(message["id"]), f"forget:{ada.id}")
+        ledger = tmp_path / "bot" / "zoetrope.db"
+        await place.until(lambda: not count(ledger))
+        assert clips(place, channel)
+        forgotten.set()
+        await place.until(lambda: not clips(place, channel))
+        said = place.world.last(channel, ada.id, 100)
+        assert not [one for one in said if "a dark plum" in one["content"]]
+
+
+def count(ledger: Path) -> int:
+    """How many jobs are written."""
+    with closing(sqlite3.connect(ledger)) as connection:
+        return int(connection.execute("SELECT count(*) FROM jobs").fetchone()[0])
+
+
 async def test_a_death_at_the_private_door_leaves_no_moment_behind(tmp_path: Path) -> None:
     async with running(tmp_path, settings(tmp_path)) as (place, bot):
         ada, channel = place.person("Ada"), place.channel("clips")

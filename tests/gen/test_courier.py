@@ -43,6 +43,9 @@ class Channel:
         self.shown.append(job.state)
         self.heard.put_nowait(job.state)
 
+    async def take_back(self, job: Job) -> None:
+        self.posted.remove(job.id)
+
     async def post(self, job: Job) -> Posted:
         act = self.acts.pop(0) if self.acts else None
         if isinstance(act, Exception):
@@ -129,6 +132,35 @@ async def test_a_job_forgotten_on_the_way_is_as_the_ledger_says(ledger: Ledger) 
     assert await ledger.record(elsewhere)
     assert await it.deliver(job) == elsewhere
     assert channel.posted == ["one"]
+
+
+async def test_what_was_forgotten_is_not_posted(ledger: Ledger) -> None:
+    it, channel = courier(ledger, Unreachable("The clip's file is no longer there."))
+    job = await made(ledger)
+    await ledger.people.forget(1)
+    assert (await it.deliver(job)).state is State.CANCELLED
+    assert (channel.posted, channel.shown) == ([], [State.CANCELLED])  # and no failure is said
+    assert channel.acts  # nor was it tried
+
+
+async def test_what_was_forgotten_on_its_way_up_is_taken_back(ledger: Ledger) -> None:
+    it, channel = courier(ledger, "slow")
+    delivering = asyncio.create_task(it.deliver(await made(ledger)))
+    async with asyncio.timeout(40):
+        assert await channel.heard.get() == "upload"
+    await ledger.people.forget(1)
+    channel.open.set()
+    assert (await delivering).state is State.CANCELLED
+    assert (channel.posted, channel.shown) == ([], [State.CANCELLED])
+
+
+async def test_a_clip_that_nobody_got_is_not_charged(ledger: Ledger) -> None:
+    refunded: list[str] = []
+    it, _ = courier(ledger, Unreachable("The channel is gone."))
+    it.refund = lambda job: refunded.append(job.id)
+    await it.deliver(await made(ledger))
+    await it.deliver(await made(ledger, "two"))
+    assert refunded == ["one"]
 
 
 async def test_an_upload_holds_nothing_but_its_own_hand(ledger: Ledger) -> None:

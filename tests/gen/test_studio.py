@@ -89,6 +89,9 @@ class Channel:
         if job.state not in (State.WAITING, State.RUNNING):
             self.ended.put_nowait(job)
 
+    async def take_back(self, job: Job) -> None:
+        """Nothing is forgotten here."""
+
     async def post(self, job: Job) -> Posted:
         self.posted.append(job)
         return Posted(500 + len(self.posted), job.asker.channel)
@@ -439,7 +442,7 @@ async def test_where_files_take_longer_than_frames_they_set_the_pace(ledger: Led
         assert [place.ends for place in house.studio.places()] == [1004, 1007, 1010]
 
 
-async def test_the_clip_in_the_lab_and_the_next_one_are_both_taken_up_after_a_death(ledger: Ledger) -> None:
+async def test_the_clip_in_the_lab_and_the_next_one_are_both_taken_up_after_a_stop(ledger: Ledger) -> None:
     before = House(ledger, Tier(waiting=10), lambda: 1000.0)
     async with before.open():
         one, two = await before.animate("one"), await before.animate("two")
@@ -454,14 +457,14 @@ async def test_the_clip_in_the_lab_and_the_next_one_are_both_taken_up_after_a_de
         after.engine.go.release()
         ends = [await after.next_end() for _ in range(2)]
     assert [(end.id, end.state, end.attempts) for end in ends] == [
-        (one.id, State.POSTED, 2), (two.id, State.POSTED, 2),
+        (one.id, State.POSTED, 1), (two.id, State.POSTED, 1),
     ]  # fmt: skip
 
 
 # --- life
 
 
-async def test_the_line_is_rebuilt_after_a_death(ledger: Ledger) -> None:
+async def test_the_line_is_rebuilt_after_a_stop(ledger: Ledger) -> None:
     ticks = itertools.count(1000)
     before = House(ledger, Tier(waiting=10), lambda: float(next(ticks)))
     async with before.open():
@@ -475,8 +478,8 @@ async def test_the_line_is_rebuilt_after_a_death(ledger: Ledger) -> None:
 
     after = House(ledger, Tier(waiting=1), lambda: 2000.0)
     resumed = await after.studio.resume()
-    assert [job.id for job in resumed] == [jobs[0].id, "made", jobs[1].id, jobs[2].id]
-    assert [job.state for job in resumed] == [State.WAITING, State.MADE, State.WAITING, State.WAITING]
+    assert [job.id for job in resumed] == ["made", jobs[0].id, jobs[1].id, jobs[2].id]
+    assert [job.state for job in resumed] == [State.MADE, State.WAITING, State.WAITING, State.WAITING]
     for _ in jobs:
         after.engine.go.release()
     async with after.open():
@@ -498,8 +501,12 @@ async def test_a_clip_that_ends_the_bot_again_and_again_is_given_up(ledger: Ledg
             if job.state is State.FAILED:
                 ended = await house.next_end()
                 break
-            await house.engine.begun.get()  # and the bot ends
-            runs += 1
+            await house.engine.begun.get()
+        # Asked to stop, it puts the job back; killed, it would not have.
+        assert [one.state for one in await ledger.unfinished()] == [State.WAITING]
+        assert await ledger.record(job.running(1000.0))
+        runs += 1
     assert runs == 3
     assert ended.failure and str(ended.failure.error()) == "The bot stopped 3 times while it made this clip."
+    assert ended.attempts == 3
     assert await ledger.unfinished() == []

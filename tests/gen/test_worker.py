@@ -297,7 +297,7 @@ async def test_what_was_ended_elsewhere_while_it_was_made_is_not_delivered(ledge
     assert (await making).state is State.CANCELLED
 
 
-async def test_shutdown_leaves_the_job_running_in_the_ledger(ledger: Ledger) -> None:
+async def test_shutdown_puts_the_job_back_and_holds_nothing_against_it(ledger: Ledger) -> None:
     it = bench(ledger, None)
     job = await it.job()
     it.queue.put(job)
@@ -307,7 +307,8 @@ async def test_shutdown_leaves_the_job_running_in_the_ledger(ledger: Ledger) -> 
     with pytest.raises(asyncio.CancelledError):
         await serving
     assert it.engine.given_back == 1
-    assert await it.state() is State.RUNNING
+    back = await ledger.find(job.id)
+    assert back and (back.state, back.attempts, back.started) == (State.WAITING, 0, 1000.0)
     assert it.worker.ended.empty()
     assert it.worker.runs == {}
 
@@ -321,7 +322,7 @@ async def test_shutdown_beats_a_stop(ledger: Ledger) -> None:
     making.cancel()
     ends = await asyncio.gather(making, stopping, return_exceptions=True)
     assert all(isinstance(end, asyncio.CancelledError) for end in ends)
-    assert await it.state() is State.RUNNING
+    assert await it.state() is State.WAITING
 
 
 async def test_it_serves_one_after_the_other(ledger: Ledger) -> None:
