@@ -28,6 +28,8 @@ from gen.ports import Ban, Deed, Subject
 
 Plain = dict[str, Any]
 
+DEEDS = select(DeedRow.id, DeedRow.at, DeedRow.actor, DeedRow.deed, DeedRow.details)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Forgotten:
@@ -107,17 +109,17 @@ class People:
         now = self._clock()
         await self._store.write(lambda connection: _audit(connection, now, actor, deed, values))
 
-    async def audits(self, *, limit: int = 50, before: float | None = None) -> Sequence[Deed]:
-        """What operators did, newest first."""
-        statement = select(DeedRow.at, DeedRow.actor, DeedRow.deed, DeedRow.details)
-        if before is not None:
-            statement = statement.where(DeedRow.at < before)
-        return await self._deeds(statement.order_by(DeedRow.at.desc(), DeedRow.id.desc()).limit(limit))
+    async def audits(self, *, limit: int = 50, before: int | None = None) -> Sequence[Deed]:
+        """What operators did, newest first; `before` the act of that id.
+
+        By the row and not by the time, which two acts may share and a clock may set back.
+        """
+        statement = DEEDS if before is None else DEEDS.where(DeedRow.id < before)
+        return await self._deeds(statement.order_by(DeedRow.id.desc()).limit(limit))
 
     async def decided(self, *deeds: str) -> Sequence[Deed]:
         """All acts of those kinds, oldest first: what holds now is what was decided last."""
-        statement = select(DeedRow.at, DeedRow.actor, DeedRow.deed, DeedRow.details)
-        return await self._deeds(statement.where(DeedRow.deed.in_(deeds)).order_by(DeedRow.id))
+        return await self._deeds(DEEDS.where(DeedRow.deed.in_(deeds)).order_by(DeedRow.id))
 
     async def export(self, user: int) -> Plain:
         """All that is kept about a user, in plain values."""
@@ -133,7 +135,7 @@ class People:
     async def _deeds(self, statement: Any) -> Sequence[Deed]:
         return await self._store.read(
             lambda connection: [
-                Deed(at=row.at, actor=row.actor, deed=row.deed, values=row.details)
+                Deed(id=row.id, at=row.at, actor=row.actor, deed=row.deed, values=row.details)
                 for row in connection.execute(statement)
             ]
         )

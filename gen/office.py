@@ -122,8 +122,8 @@ class Office:
         """Writes an act that is done elsewhere."""
         await self.people.audit(actor, deed, values)
 
-    async def log(self, *, limit: int, before: float | None = None) -> Sequence[Deed]:
-        """What operators did, newest first."""
+    async def log(self, *, limit: int, before: int | None = None) -> Sequence[Deed]:
+        """What operators did, newest first; `before` the act of that id."""
         return await self.people.audits(limit=limit, before=before)
 
     def _grant(self, user: int, tier: str) -> None:

@@ -87,6 +87,7 @@ class Ban:
 class Deed:
     """Something that an operator did."""
 
+    id: int  # later acts have higher ones
     at: float
     actor: int
     deed: str
@@ -133,8 +134,8 @@ class People(Protocol):
         """Writes what an operator did."""
         ...
 
-    async def audits(self, *, limit: int = 50, before: float | None = None) -> Sequence[Deed]:
-        """What operators did, newest first."""
+    async def audits(self, *, limit: int = 50, before: int | None = None) -> Sequence[Deed]:
+        """What operators did, newest first; `before` the act of that id."""
         ...
 
     async def decided(self, *deeds: str) -> Sequence[Deed]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from discord.ui import View
 
-from commands import buttons
+from commands import buttons, words
 from commands.buttons import button, row
 from commands.replies import pieces
 from commands.words import count, fit, quote, say
@@ -86,15 +87,18 @@ def reloaded(became: Mapping[str, Sequence[str]], locale: str) -> str:
 
 
 def audit(deeds: Sequence[Deed], locale: str, *, more: bool, first: bool) -> tuple[str, View]:
-    """What operators did, newest first; with `more`, a button to what was before."""
+    """What operators did, newest first: as many acts as a message holds; with `more`, or where some did not
+    fit, a button to what was before the last one shown."""
     if not deeds:
         nothing = say(locale, "No operator has done anything yet.")
         return nothing if first else say(locale, "There are no older ones."), row()
     lines = [
         f"<t:{int(deed.at)}:f> <@{deed.actor}>: {_act(deed.deed, deed.values, locale)}" for deed in deeds
     ]
-    older = button(buttons.AUDIT, f"{deeds[-1].at!r}", say(locale, "Older"))
-    return fit("\n".join(lines)), row(*[older] if more else [])
+    lengths = accumulate(len(line) + 1 for line in lines)
+    shown = max(1, sum(length - 1 <= words.MOST for length in lengths))  # one that is too long alone is cut
+    older = button(buttons.AUDIT, f"{deeds[shown - 1].id}", say(locale, "Older"))
+    return fit("\n".join(lines[:shown])), row(*[older] if more or shown < len(deeds) else [])
 
 
 def _act(deed: str, values: Mapping[str, Any], locale: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 import pytest_asyncio
 
 from playground import places
+from playground.components import interactive
 from playground.filling import Impossible
-from playground.person import Person
+from playground.person import Deed, Person
 from playground.server import Playground
+from playground.world import World
 from tests.bot.conftest import CHANGED, Scene, Stage, configured
 from tests.running import read, running
 from tests.speaking import button, pressed
@@ -234,14 +237,40 @@ async def test_unwanted_words_are_read_anew_and_a_faulty_file_changes_nothing(of
 
 
 async def test_the_log_has_pages_and_is_the_operators(office: Stage) -> None:
-    for _ in range(11):
-        await order(office, "resume")
+    for number in range(12):
+        await order(office, "pause", reason=f"{number:02} {'x' * 190}")
+    await order(office, "resume")
     deed = await operator(office).slash(office.place.channel("clips"), "admin log")
-    first = await deed.message()
-    older = button(first, "audit")
-    turned = await operator(office).press(int(first["id"]), older)
-    await office.place.until(
-        lambda: (found := deed.original) is not None and found["content"] != first["content"]
-    )
-    assert turned.state == "answered"
-    assert deed.original is not None and "<@" in deed.original["content"]
+    page = await deed.message()
+    told = str(page["content"])
+    while told.count("x" * 190) < 12:
+        turned = await operator(office).press(int(page["id"]), button(page, "audit"))
+        page = await _other(office, deed, page["content"])
+        assert turned.state == "answered"
+        told += "\n" + page["content"]
+    assert re.findall(r"(\d\d) x{190}", told) == [f"{number:02}" for number in reversed(range(12))]
+    assert not [one for one in told.splitlines() if "<@" not in one], "something was cut"
+
+
+async def test_a_button_that_an_earlier_version_drew_opens_the_log_anew(office: Stage) -> None:
+    for number in range(9):
+        await order(office, "pause", reason=f"{number:02} {'y' * 190}")
+    deed = await operator(office).slash(office.place.channel("clips"), "admin log")
+    page = await deed.message()
+    await order(office, "resume")
+    old = "audit:1763850106.1234567"  # a time
+    await office.place.do(_redrawn, int(page["id"]), button(page, "audit"), old)
+    await operator(office).press(int(page["id"]), old)
+    newest = (await _other(office, deed, page["content"]))["content"]
+    assert "The line moves" in newest.splitlines()[0] and "08 yyy" in newest.splitlines()[1]
+
+
+def _redrawn(world: World, message: int, button: str, other: str) -> None:
+    interactive(world.messages[message].components)[button]["custom_id"] = other
+
+
+async def _other(office: Stage, deed: Deed, before: str) -> dict[str, Any]:
+    """What the answer says once it says something else."""
+    await office.place.until(lambda: deed.original is not None and deed.original["content"] != before)
+    assert deed.original is not None
+    return deed.original

@@ -14,8 +14,9 @@ from commands import replies
 from commands.words import MOST, count, fit, plain, quote, say
 from gen.errors import BadRequest, EngineDied, EngineError, LaneFull, Unreachable
 from gen.job import Asker, Clip, Job, Request, Task
+from gen.office import PAUSE, RELOAD
 from gen.outlook import Place
-from gen.ports import Step
+from gen.ports import Deed, Step
 from gen.recipe import Range, Recipe
 
 REQUEST = Request(
@@ -228,6 +229,35 @@ async def test_a_model_that_knows_few_words_says_so_when_none_is_there() -> None
     said = "shapes knows a few words only: circle, square, triangle, star, heart, ring, their colours"
     assert said in replies.ticket(job(words="my cat at the beach"), recipe=recipe)[0]
     assert said not in replies.ticket(job(words="two red stars, spinning"), recipe=recipe)[0]
+
+
+# --- the operators' log
+
+
+@given(st.lists(ANY_TEXT.map(lambda text: text[:200]), max_size=replies.ACTS), st.booleans())
+@SOME
+async def test_every_page_of_the_log_goes_on_where_the_last_one_ended(reasons: list[str], more: bool) -> None:
+    acts = [
+        Deed(id=99 - at, at=5.0, actor=2**63, deed=PAUSE, values={"reason": f"act {at}: {text}"})
+        for at, text in enumerate(reasons)
+    ]
+    pages, left = [], acts
+    while left:
+        text, view = replies.audit(left, "en-US", more=more, first=not pages)
+        assert len(text) <= MOST
+        pages.append(text)
+        left = left[text.count("\n") + 1 :]
+        assert ids(view) == ([f"audit:{100 - len(acts) + len(left)}"] if more or left else [])
+    told = re.findall(r"act (\d+):", "\n".join(pages))
+    assert told == [str(at) for at in range(len(acts))]
+
+
+def test_an_act_that_fills_more_than_a_page_is_cut_and_the_next_one_is_on_the_next() -> None:
+    many = {"added": [f"model-{number:033}" for number in range(60)]}
+    acts = [Deed(id=number, at=5.0, actor=1, deed=RELOAD, values=many) for number in (8, 7)]
+    text, view = replies.audit(acts, "en-US", more=False, first=True)
+    assert len(text) == MOST and text.endswith("…")
+    assert ids(view) == ["audit:8"]
 
 
 # --- cards

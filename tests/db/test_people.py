@@ -85,8 +85,20 @@ async def test_the_audit_is_read_newest_first(ledger: Ledger, clock):
     newest = await ledger.people.audits(limit=2)
     assert [deed.values["reason"] for deed in newest] == ["update 4", "update 3"]
     assert newest[0].at == clock.now
-    older = await ledger.people.audits(before=newest[-1].at)
+    older = await ledger.people.audits(before=newest[-1].id)
     assert [deed.values["reason"] for deed in older] == ["update 2", "update 1", "update 0"]
+
+
+async def test_the_audit_is_paged_without_a_gap_where_acts_share_an_instant(ledger: Ledger, clock):
+    for number in range(5):
+        await ledger.people.audit(1, "pause", {"reason": str(number)})
+    clock.now -= 60  # the machine's clock was set back
+    await ledger.people.audit(1, "resume", {})
+    read, before = [], None
+    while page := await ledger.people.audits(limit=2, before=before):
+        read += page
+        before = page[-1].id
+    assert [deed.values.get("reason") for deed in read] == [None, "4", "3", "2", "1", "0"]
 
 
 async def test_an_export_is_plain_and_mine(ledger: Ledger):
