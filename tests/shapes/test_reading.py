@@ -17,15 +17,15 @@ def clip(scene: Scene, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def test_drawn_clips_are_read_right() -> None:
-    """Of 80 random scenes each is; `gen.shapes.score --drawn` asks of hundreds."""
+    """Of 40 random scenes each is; `gen.shapes.score --drawn` asks of hundreds."""
     rng = random.Random(42)
-    questions = [Question("", training_scene(rng)) for _ in range(80)]
+    questions = [Question("", training_scene(rng)) for _ in range(40)]
     tally = exam(drawn(questions, seed=9), questions)
-    assert tally.right["all"] == 80
+    assert tally.right["all"] == 40
 
 
 def test_camera_moves_are_read_right() -> None:
-    questions = [*moving(32, seed=8)]
+    questions = [*moving(16, seed=8)]
     assert {q.scene.camera for q in questions} == set(CAMERAS)
     assert exam(drawn(questions, seed=3), questions).part("camera") == 1
 
