@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import diffusers
 import torch
 from diffusers import ModelMixin
+from diffusers.hooks import HookRegistry
 from torch import nn
 
 from gen.errors import OutOfMemory
@@ -33,6 +34,8 @@ ROOM = 0.92
 LAYERS = 1.5
 #: So much more must be free than when memory ran out for a higher rung to be tried again.
 AMPLE = 1.1
+#: What diffusers hangs on a part whose layers come and go: the last two only until its first run is over.
+HOOKS = ("group_offloading", "layer_execution_tracker", "lazy_prefetch_group_offloading")
 SHORT = "This clip needs more memory than the device has; ask for fewer seconds or a smaller size."
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -77,8 +80,7 @@ def weigh(pipe: Any) -> dict[str, float]:
     """GiB of each part's weights as they are loaded."""
     return {
         name: sum(each.numel() * each.element_size() for each in part.parameters()) / GIB
-        for name, part in pipe.components.items()
-        if isinstance(part, nn.Module)
+        for name, part in _modules(pipe).items()
     }
 
 
@@ -197,17 +199,17 @@ class Place:
 
 
 def put(pipe: Any, rung: str, device: str) -> None:
-    """Moves `pipe` to that rung from wherever it is."""
+    """Moves `pipe` to that rung from wherever it is; weights that were narrowed are no more exact for it."""
     target = torch.device(device)
+    settle(pipe)
+    for part in _modules(pipe).values():
+        if rung != "whole":
+            loosen(part)
+        if rung != "lean":
+            nibble.widen(part)
     if rung == "whole":
         pipe.to(device)
         return
-    pipe.remove_all_hooks()
-    for part in pipe.components.values():
-        if isinstance(part, nn.Module):
-            loosen(part)
-            if rung != "lean":
-                nibble.widen(part)
     pipe.to("cpu")
     if rung == "lean":
         count = sum(nibble.narrow(part, device) for part in nibble.readers(pipe).values())
@@ -224,6 +226,17 @@ def put(pipe: Any, rung: str, device: str) -> None:
     )  # fmt: skip
 
 
+def settle(pipe: Any) -> None:
+    """Takes off all that moves weights to and fro. Layers come to rest on the processor, as they are kept
+    there: of a clip that ended early some are on the device, or still on their way to it."""
+    pipe.remove_all_hooks()
+    for part in _modules(pipe).values():
+        for group in [hook.group for hook in _hooks(part, HOOKS[0])]:
+            group.offload_()
+        for name in HOOKS:
+            HookRegistry.check_if_exists_or_initialize(part).remove_hook(name, recurse=True)
+
+
 def loosen(part: nn.Module) -> int:
     """Takes compiled code away, since weights that come and go cut it to pieces; from how many modules."""
     modules = [module for module in part.modules() if module._compiled_call_impl is not None]
@@ -233,13 +246,26 @@ def loosen(part: nn.Module) -> int:
 
 
 def shrink(pipe: Any) -> int:
-    """Keeps the denoisers' weights as 8-bit floats that are widened for use; how many it did so with."""
+    """Keeps the denoisers' weights as 8-bit floats that are widened for use; of how many it does so now."""
     count = 0
     for name, part in pipe.components.items():
-        if name.startswith(("unet", "transformer")) and isinstance(part, ModelMixin):
+        if not name.startswith(("unet", "transformer")) or not isinstance(part, ModelMixin):
+            continue
+        if not any(_hooks(part, "layerwise_casting")):
             part.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=part.dtype)
             count += 1
     return count
+
+
+def _modules(pipe: Any) -> dict[str, nn.Module]:
+    """The parts that have weights."""
+    return {name: part for name, part in pipe.components.items() if isinstance(part, nn.Module)}
+
+
+def _hooks(part: nn.Module, name: str) -> Iterator[Any]:
+    """Diffusers' hooks of that name, on the part and on all that is in it."""
+    registries = (getattr(module, "_diffusers_hook", None) for module in part.modules())
+    return (hook for registry in registries if registry and (hook := registry.get_hook(name)))
 
 
 def is_short(error: Exception) -> bool:
