@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: The gateway's answer to a token that is no longer valid.
 AUTHENTICATION_FAILED = 4004
+#: The status of an answer that asks for patience; discord.py gives up after five in a row.
+TOO_MANY = 429
 
 AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.Group | app_commands.ContextMenu
 Reacted = Callable[[discord.RawReactionActionEvent], Awaitable[None]]
@@ -85,9 +87,11 @@ class Client(discord.AutoShardedClient):
             ) from error
 
     async def listen(self) -> None:
-        """Stays connected until cancelled. Raises Misconfigured when the token was revoked."""
+        """Stays connected until cancelled. Raises Misconfigured when the token was revoked, Unheard when
+        Discord does not say where its gateway is."""
         try:
-            await self.connect()
+            with _heard():
+                await self.connect()
         except discord.ConnectionClosed as error:
             if error.code == AUTHENTICATION_FAILED:
                 raise Misconfigured(
@@ -122,8 +126,12 @@ def _heard() -> Iterator[None]:
     """Raises Unheard for whatever lies between the bot and Discord."""
     try:
         yield
-    except (aiohttp.ClientError, OSError, discord.DiscordServerError) as error:
-        fault = str(error).rstrip(".") or type(error).__name__
+    except (aiohttp.ClientError, OSError, discord.GatewayNotFound, discord.HTTPException) as error:
+        if isinstance(error, discord.HTTPException) and error.status < 500 and error.status != TOO_MANY:
+            raise
+        # Why there is no gateway is told by the error beneath.
+        told = error.__cause__ or error if isinstance(error, discord.GatewayNotFound) else error
+        fault = str(told).rstrip(".") or type(told).__name__
         raise Unheard("Discord cannot be reached: {fault}. Try again in a while.", fault=fault) from error
 
 

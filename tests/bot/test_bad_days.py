@@ -272,6 +272,34 @@ async def test_a_discord_that_cannot_be_reached_is_a_line_and_no_traceback(tmp_p
     bot.verify()
 
 
+@pytest.mark.parametrize(
+    ("met", "said"),
+    [
+        ("a gateway that fails", "503"),
+        ("a gateway that is cut", "Server disconnected"),
+        ("a storm at the login", "429"),
+        ("a storm at the commands", "429"),
+    ],
+)
+async def test_a_bad_minute_at_the_start_asks_for_another_start(tmp_path: Path, met: str, said: str) -> None:
+    async with Playground(tmp_path / "discord") as place:
+        bot = Bot(place, tmp_path / "bot")
+        match met:
+            case "a gateway that fails":
+                place.faults.add("GET", "/gateway/bot", 503)
+            case "a gateway that is cut":  # aiohttp tries a second time by itself
+                place.faults.add("GET", "/gateway/bot", "reset", times=2)
+            case "a storm at the login":
+                place.limits.storm(5)
+            case _:  # once the last request of the login has passed
+                place.faults.add("GET", "/oauth2/applications/@me", lambda: place.limits.storm(5))
+        with pytest.raises(AssertionError, match="The bot ended with 75"):
+            await bot.start()
+        last = bot.words.splitlines()[-1]
+        assert last.startswith("Zoetrope cannot start: Discord cannot be reached: ") and said in last
+        bot.verify()
+
+
 async def test_a_stop_is_prompt_however_many_pictures_wait(tmp_path: Path) -> None:
     """What was taken into the line is made after the next start; what was not is nobody's clip."""
     async with Playground(tmp_path / "discord") as place:
