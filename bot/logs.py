@@ -12,6 +12,9 @@ import discord
 from bot.settings import Log
 from gen.trace import Named
 
+#: Whose DEBUG has addresses with keys in them, and people's words as they came.
+TALKERS = ("discord", "aiohttp")
+
 
 class Text(logging.Formatter):
     """`2026-01-31 12:00:00,123 INFO gen.worker [7h3k…]: words`; without brackets outside of any job."""
@@ -50,4 +53,6 @@ def begin(settings: Log, stream: TextIO | None = None) -> None:
     handler.addFilter(Named())
     logging.basicConfig(level=settings.level, handlers=[handler], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    for name in TALKERS:
+        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelNamesMapping()[settings.level]))
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # Zoetrope does not speak

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -30,6 +31,8 @@ from db.rows import JOBS, changes_of, clip_of, job_of, values_of
 from db.store import Store, address
 from db.tables import ClipRow, Favourite, Guild, JobRow, Tally, User
 from gen.job import BEFORE, ENDED, Clip, Job, State
+
+log = logging.getLogger(__name__)
 
 #: A recipe's pace is the median of so many clips: a calm figure that still follows changes.
 LATELY = 30
@@ -76,7 +79,10 @@ class Ledger:
         does not wait for the disk: a power loss may put the job back to WAITING, from where it is made.
         """
         now, lasting = self._clock(), job.state is not State.RUNNING
-        return await self.store.write(lambda connection: _record(connection, job, now), lasting=lasting)
+        written = await self.store.write(lambda connection: _record(connection, job, now), lasting=lasting)
+        if written:
+            log.debug("job %s is %s", job.id, job.state.value)
+        return written
 
     async def ticket(self, job_id: str, message: int | None, stands: int | None = None) -> None:
         """Writes which message is the job's ticket, whatever its state; None when it was brought to its end.

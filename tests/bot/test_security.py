@@ -41,7 +41,7 @@ def _files(folder: Path) -> list[Path]:
 
 async def test_the_token_is_in_no_log_no_file_and_no_child(tmp_path: Path) -> None:
     """At the loudest level, through a clip, a refusal, a cut connection and a revoked token; so is the secret
-    of the gallery, and its key in no file but its own."""
+    of the gallery, its key in no file but its own, and no key to an answer in the log."""
     changed = {'level = "INFO"': 'level = "DEBUG"', 'text = "auto"': 'text = "quick"'}
     port = {"port = 0  # of the page": f"port = {free_port()}  # of the page"}
     config = configured(tmp_path, {**changed, **port})
@@ -56,6 +56,10 @@ async def test_the_token_is_in_no_log_no_file_and_no_child(tmp_path: Path) -> No
         await scene.ask("a star through a fault")
         await place.socket.cut()
         await scene.until_done(2)
+        group = await place.do(places.add_group, "we two", place.user("Ada"), place.user("Ben"))
+        await place.do(places.install, place.user("Ada"))  # where the bot is no member, the key is kept
+        await (await person.slash(group.id, "animate", {"prompt": "among us"})).message()
+        await place.until(lambda: any(one["attachments"] for one in place.world.last(group.id, person.id, 9)))
         if sys.platform == "linux":
             assert bot.process
             assert token in _environ(bot.process.pid)  # there it must be
@@ -66,7 +70,9 @@ async def test_the_token_is_in_no_log_no_file_and_no_child(tmp_path: Path) -> No
         place.expect(401)
         await place.socket.revoke()
         assert bot.process and await asyncio.wait_for(bot.process.wait(), 40) == 78
-        assert "DEBUG" in bot.words
+        assert re.search("DEBUG db.ledger.*: job .* is posted", bot.words)
+        keys = {one.token for one in place.world.interactions.values()}
+        assert len(keys) >= 4 and not [key for key in keys if key in bot.words]
         key = (bot.data / "gallery.key").read_bytes()
         for word, there in ((token.encode(), []), (secret.encode(), []), (key, ["gallery.key"])):
             assert [path.name for path in _files(bot.data) if word in path.read_bytes()] == there
