@@ -89,10 +89,25 @@ def part(folder: Path, library: str, name: str, *, dtype: torch.dtype) -> Any:
         raise EngineError("The folder {folder} is missing from the weights.", folder=_short(folder))
     if isinstance(kind, type) and issubclass(kind, nn.Module):
         return module(kind, folder, dtype=dtype)
+    kind, how = _as_written(kind, folder)
     try:
-        return kind.from_pretrained(folder)
+        return kind.from_pretrained(folder, **how)
     except FAULTS as error:
         raise wrong(folder, error) from error
+
+
+def _as_written(kind: Any, folder: Path) -> tuple[Any, Mapping[str, Any]]:
+    """The class that reads a tokenizer's `tokenizer.json` as it stands, and how; else `kind`.
+
+    The classes named after models keep the file's vocabulary alone and cut words in their own way: Llama's
+    as its second version did, so that the third one's spaces were lost.
+    """
+    whole = transformers.PreTrainedTokenizerFast
+    reads = isinstance(kind, type) and issubclass(kind, whole)
+    if not (reads and (folder / "tokenizer.json").is_file()):
+        return kind, {}
+    said = _json(file) if (file := folder / "tokenizer_config.json").is_file() else {}
+    return whole, {"padding_side": said.get("padding_side", kind.padding_side)}
 
 
 def module(kind: Any, folder: Path, *, dtype: torch.dtype) -> Any:
