@@ -55,7 +55,7 @@ class Worker:
         engine: Engine,
         ledger: Ledger,
         *,
-        patience: float,  # seconds a clip may take, downloads apart
+        patience: float,  # seconds a clip may take, without what its weights take until they are loaded
         show: Callable[[Job, Step | None], None],
         breaker: Breaker | None = None,
         limit: Callable[[Job], int] = lambda job: job.asker.limit,  # bytes that its clip may have
@@ -170,7 +170,7 @@ class Worker:
 
     async def _timed(self, run: Run) -> Clip:
         """The engine's clip, in time: a stop is no more than a deadline that is now. Raises TimedOut."""
-        job, loop = run.job, asyncio.get_running_loop()
+        job = run.job
         clock = asyncio.timeout(0 if run.stopped else self.patience)
 
         def progress(step: Step) -> None:
@@ -180,8 +180,8 @@ class Worker:
             if step.off_device:
                 self._framed(run)
                 run.off_device.set()
-            if step.stage == "fetching" and not run.stopped:
-                clock.reschedule(loop.time() + self.patience)
+            if not run.stopped:
+                self._wind(clock, step)
             self.show(job, step)
 
         try:
@@ -198,6 +198,14 @@ class Worker:
             raise  # the engine's own: a TimeoutError of its is a bug
         finally:
             run.clock = None
+
+    def _wind(self, clock: asyncio.Timeout, step: Step) -> None:
+        """Weights take none of a clip's time. While they are loaded, which has no steps, the clock stands: an
+        engine that hangs is then found out by its host."""
+        if step.stage == "loading" and step.done < step.total:
+            clock.reschedule(None)
+        elif step.stage in ("fetching", "loading") or clock.when() is None:
+            clock.reschedule(asyncio.get_running_loop().time() + self.patience)
 
     def _framed(self, run: Run) -> None:
         """The run's frames are done: its recipe works, whatever becomes of the file."""

@@ -244,6 +244,38 @@ async def test_fetching_weights_does_not_count(ledger: Ledger) -> None:
     assert (await making).state is State.MADE
 
 
+async def test_loading_them_does_not_count(ledger: Ledger) -> None:
+    it = bench(ledger, None, patience=0.3)
+    making = asyncio.create_task(it.worker.make(await it.job()))
+    await it.engine.begun.wait()
+    it.engine.progress(Step("loading", 0, 1))
+    await asyncio.sleep(0.6)  # the disk's own pace: one step, however long it takes
+    it.engine.progress(Step("loading", 1, 1))
+    it.engine.go.set()
+    assert (await making).state is State.MADE
+
+
+async def test_a_stop_is_heard_while_weights_are_loaded(ledger: Ledger) -> None:
+    it = bench(ledger, None)
+    making = asyncio.create_task(it.worker.make(await it.job()))
+    await it.engine.begun.wait()
+    it.engine.progress(Step("loading", 0, 1))
+    stopped = await it.worker.stop("one")
+    assert stopped and stopped.state is State.CANCELLED
+    assert (await making).state is State.CANCELLED
+
+
+@pytest.mark.parametrize("next_step", [Step("loading", 1, 1), Step("making", 0, 4)])
+async def test_what_comes_after_loading_counts(ledger: Ledger, next_step: Step) -> None:
+    it = bench(ledger, None, patience=0.3)
+    making = asyncio.create_task(it.worker.make(await it.job()))
+    await it.engine.begun.wait()
+    for step in (Step("loading", 0, 1), next_step):
+        it.engine.progress(step)
+    ended = await making
+    assert ended.failure and ended.failure.kind == "TimedOut"
+
+
 async def test_an_engine_that_dies_gets_the_request_once_more(ledger: Ledger) -> None:
     it = bench(ledger, EngineDied("The engine died."), CLIP)
     assert (await it.worker.make(await it.job())).state is State.MADE
