@@ -15,7 +15,7 @@ from bot.settings import Settings
 from gen.errors import EngineError
 from gen.host import Host
 from gen.job import Task
-from gen.machine import Choice, Device, Judged, Plan, Verdict, has_card, plan, room
+from gen.machine import SPARE, Choice, Device, Judged, Plan, Verdict, has_card, plan, room
 from gen.recipe import Recipe, sources
 
 log = logging.getLogger(__name__)
@@ -165,7 +165,9 @@ def _other(one: Judged, device: Device) -> Iterator[str]:
             yield f"wants compute capability {recipe.compute:g}, this card has {has}"
             return
         case Verdict.DISK:
-            yield f"fits the card, but the disk has no room for about {one.fetch:g} GiB"
+            spare = SPARE / 2**30
+            wanted = f"about {one.fetch:g} GiB beside {spare:g} to spare"
+            yield f"fits the card, but the disk has no room for {wanted}"
             return
         case Verdict.FITS:
             yield f"fits too ({one.least:g} GiB)"

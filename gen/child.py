@@ -20,7 +20,6 @@ When its input ends, whoever started it is gone: it ends at once, so that no orp
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
@@ -30,7 +29,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gen.errors import EngineDied, EngineError, ZoetropeError
+from gen.errors import FULL, EngineDied, EngineError, ZoetropeError
 from gen.job import Failure
 from gen.wire import Cancelled, Log, Wire
 
@@ -107,7 +106,7 @@ def _fault(error: Exception) -> ZoetropeError:
     """`error` in our own words."""
     if isinstance(error, ZoetropeError):
         return error
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if isinstance(error, OSError) and error.errno in FULL:
         return EngineError("The disk is full. The owner of this bot must make room.")
     log.error("a bug", exc_info=error)
     if _spoiled(error):

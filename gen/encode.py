@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,7 +17,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from PIL import Image
 
-from gen.errors import EngineError
+from gen.errors import FULL, EngineError
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -34,7 +33,6 @@ THREADS = 2  # fixed: x264's bytes depend on it
 BT709 = 1  # H.273: primaries, transfer and matrix alike
 LEAST = 1 / 12  # of the first pass's bits a pixel: with fewer x264 only smears
 THUMBNAIL = (320, 320)  # pixels of a thumbnail at most
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 #: Called after each frame with how many of how many are written; it raises when the job was cancelled.
 OnFrame = Callable[[int, int], None]
@@ -246,7 +244,7 @@ def _reading(file: Path) -> Iterator[tuple[Any, Any]]:
         with av.open(str(file), "r", format="mp4") as container:
             yield container, container.streams.video[0]
     except (av.FFmpegError, IndexError) as error:
-        if getattr(error, "errno", None) in _FULL:
+        if getattr(error, "errno", None) in FULL:
             raise _full() from error
         raise EngineError("The clip {file} cannot be read.", file=file.name) from error
 
@@ -274,7 +272,7 @@ def _finished(file: Path) -> Iterator[Path]:
         draft.replace(file)
         _sync(file.parent)
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise _full() from error
         raise
     finally:

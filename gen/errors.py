@@ -22,8 +22,12 @@ print it. It says what happened and the way out.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import ClassVar
+
+#: What the system says of a disk that is full, or of one's share of it.
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class ZoetropeError(Exception):

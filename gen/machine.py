@@ -15,6 +15,8 @@ from gen.recipe import Recipe, sources
 
 #: What a command's default is called that follows the machine.
 AUTO = "auto"
+#: Bytes of disk that stay free when weights are fetched.
+SPARE = 2 * 2**30
 ROOT = Path(__file__).resolve().parent.parent
 #: Where Linux (and Linux in Windows) shows NVIDIA's and AMD's cards.
 SIGNS = ("dev/nvidiactl", "dev/kfd", "dev/dxg")
@@ -200,7 +202,7 @@ def _judge(recipe: Recipe, least: float, unasked: float, device: Device, cache: 
         verdict = Verdict.LICENCE
     elif fetch > unasked and not recipe.on:
         verdict = Verdict.FETCH
-    elif fetch > disk:
+    elif fetch and fetch + SPARE / 2**30 > disk:  # as the fetch itself judges
         verdict = Verdict.DISK
     else:
         verdict = Verdict.FITS

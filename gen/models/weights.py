@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -12,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gen.errors import EngineError
+from gen.errors import FULL, EngineError
+from gen.machine import SPARE
 from gen.models.download import take
 from gen.recipe import sources
 
@@ -32,9 +34,8 @@ ALLOWED = (
 #: What is left out: parts that no family uses, and second copies of the weights.
 IGNORED = ("safety_checker/*", "*.fp16.safetensors", "*.fp16-*", "*.non_ema.safetensors")
 
-#: Bytes of disk that stay free when weights are fetched.
-SPARE = 2 * 2**30
-
+#: What the system says of a folder that is not to be written.
+SHUT = {errno.EACCES, errno.EPERM, errno.EROFS}
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
@@ -82,7 +83,8 @@ def fetch(pieces: Sequence[Piece], cache: Path, heard: Callable[[int, int], None
     may raise to stop. Raises EngineError, before the first byte when the disk has no room for the last.
     """
     total, done = sum(piece.size for piece in pieces), 0
-    cache.mkdir(parents=True, exist_ok=True)
+    with _kept():
+        cache.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(cache).free
     if total + SPARE > free:
         raise EngineError(
@@ -168,13 +170,29 @@ def _path(found: Any) -> Any:
 
 
 @contextmanager
+def _kept() -> Iterator[None]:
+    """The disk's faults in our words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise EngineError("The disk is full. The owner of this bot must make room.") from error
+        if error.errno in SHUT:
+            raise EngineError(
+                "The folder of the weights cannot be written to; the owner of this bot must allow it."
+            ) from error
+        raise
+
+
+@contextmanager
 def _named(repo: str, file: str | None) -> Iterator[None]:
-    """The hub's faults in our words."""
+    """The hub's faults in our words, and the disk's, which its library lets pass."""
     import httpx2  # what the hub's own library speaks through; it lets some of its errors pass
     from huggingface_hub import errors
 
     try:
-        yield
+        with _kept():
+            yield
     except (errors.EntryNotFoundError, errors.RevisionNotFoundError, httpx2.HTTPError, OSError) as error:
         # A dry run hides what the hub said, and so does what is not in the cache.
         hidden = isinstance(error, errors.DryRunError) or isinstance(error.__cause__, errors.HfHubHTTPError)

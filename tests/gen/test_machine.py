@@ -104,10 +104,18 @@ def test_no_licence_is_accepted_for_the_operator(tmp_path: Path) -> None:
             assert one.bound, name
 
 
-def test_the_disk_has_a_say() -> None:
-    made = planned(card(23.0), "wan-1.3b", disk=20.0)
+@pytest.mark.parametrize("disk", [20.0, 28.5])
+def test_the_disk_has_a_say(disk: float) -> None:
+    """And just the same one as when the weights are fetched, which leaves some of it free."""
+    made = planned(card(23.0), "wan-1.3b", disk=disk)
     assert verdicts(made)["wan-1.3b"] is Verdict.DISK
     assert made.defaults()[Task.TEXT] == "animatediff-lightning"
+
+
+def test_a_disk_with_room(tmp_path: Path) -> None:
+    assert verdicts(planned(card(23.0), "wan-1.3b", disk=29.5))["wan-1.3b"] is Verdict.FITS
+    cache = here(tmp_path, "wan-1.3b")
+    assert verdicts(planned(card(23.0), "wan-1.3b", disk=0.1, cache=cache))["wan-1.3b"] is Verdict.FITS
 
 
 def test_what_the_operator_named_is_taken_whatever_fits() -> None:
@@ -199,7 +207,7 @@ def test_the_operator_reads_why_nothing_better_was_taken() -> None:
         for one in turing
     )
     full = list(machine.report(planned(card(23.4), "wan-1.3b", disk=20.0)))
-    assert "  wan-1.3b: fits the card, but the disk has no room for about 27 GiB" in full
+    assert "  wan-1.3b: fits the card, but the disk has no room for about 27 GiB beside 2 to spare" in full
 
 
 def test_the_settings_carry_the_table(tmp_path: Path) -> None:

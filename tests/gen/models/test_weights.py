@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -246,6 +247,55 @@ def test_ahead_of_its_first_use(hub: str, tmp_path: Path) -> None:
         "The weights of someone/base could not be fetched: is the machine online?"
     ]
     assert "wants its licence accepted" in ask(hub, tmp_path, {"base": "someone/gated"}, program=FETCH)[0]
+
+
+FULL = """
+import json, os, sys
+from pathlib import Path
+from gen.errors import EngineError
+from gen.models import weights
+how, cache = json.loads(sys.argv[1]), Path(sys.argv[2])
+pieces = weights.wanted({"base": "someone/large"}, cache)
+if how["shut"]:
+    cache = cache / "shut" / "weights"
+    cache.parent.mkdir()
+    cache.parent.chmod(0o500)
+    if os.geteuid() == 0:  # whom nothing is forbidden
+        os.seteuid(65534)
+else:
+    blob = cache / "models--someone--large" / "blobs" / (how["blob"] + ".partial")
+    blob.parent.mkdir(parents=True)
+    blob.symlink_to("/dev/full")
+try:
+    weights.fetch(pieces, cache, lambda *_: None)
+except EngineError as error:
+    print(json.dumps(str(error)))
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that plays a full disk")
+def test_a_disk_that_fills_up_is_said_to_be_full(hub: str, tmp_path: Path) -> None:
+    how = {"shut": False, "blob": hashlib.sha256(LARGE).hexdigest()}
+    said = ask(hub, tmp_path, how, program=FULL)
+    assert said == ["The disk is full. The owner of this bot must make room."]
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_to_be_so(hub: str, tmp_path: Path) -> None:
+    said = ask(hub, tmp_path, {"shut": True}, program=FULL)
+    assert said == ["The folder of the weights cannot be written to; the owner of this bot must allow it."]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "The disk is full"), (errno.EDQUOT, "The disk is full"),
+        (errno.EROFS, "cannot be written to"), (errno.EACCES, "cannot be written to"),
+        (errno.ECONNRESET, "is the machine online"),
+    ],
+)  # fmt: skip
+def test_what_the_system_says(number: int, words: str) -> None:
+    with pytest.raises(EngineError, match=words), weights._named("someone/base", None):
+        raise OSError(number, os.strerror(number))
 
 
 STOP = """
