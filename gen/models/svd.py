@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import torch
 from diffusers import StableVideoDiffusionPipeline
 from torch import Tensor
 
@@ -32,13 +33,20 @@ class Model:
 
     def __init__(self, recipe: Recipe, *, device: str, cache: Path) -> None:
         self.recipe = recipe
-        base = weights.find(recipe.weights["base"], cache)
-        self.pipe = pipes.assemble(StableVideoDiffusionPipeline, base, dtype=look(device).half)
+        self.pipe = self._pipe(weights.find(recipe.weights["base"], cache), look(device).half)
         self.place = Place(self.pipe, device, memory=recipe.memory, notes=cache, name=recipe.name)
         self.glimpse = Glimpse(recipe, cache, known=STABLE_DIFFUSION, device=device)
         self.switches = Switches(
             self.pipe, recipe.options, name=recipe.name, rung=self.place.rung, cache=cache
         )
+
+    def _pipe(self, base: Path, dtype: torch.dtype) -> Any:
+        """Of the picture coder, what sees the picture overflows half precision. The pipeline would widen the
+        whole coder for each picture, and layers that come and go would come back narrow."""
+        exact = {"vae": torch.float32}
+        made = pipes.assemble(StableVideoDiffusionPipeline, base, dtype=dtype, dtypes=exact)
+        made.vae.decoder.to(dtype)
+        return made
 
     def frames(self, request: Request, pictures: Sequence[Pixels], step: OnStep) -> Pixels:
         """frames × height × width × 3 of the request's size. Raises OutOfMemory, EngineError."""
@@ -70,7 +78,7 @@ class Model:
 
     def _pictured(self, latents: Tensor) -> Tensor:
         vae = self.pipe.vae
-        ready = (latents / vae.config.scaling_factor).to(vae.dtype)
+        ready = (latents / vae.config.scaling_factor).to(next(vae.decoder.parameters()).dtype)
         pictures: Tensor = vae.decode(ready, num_frames=len(ready)).sample
         return pictures
 

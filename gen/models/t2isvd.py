@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import diffusers
 import numpy as np
+import torch
+from torch import Tensor
 
 from gen.errors import EngineError
 from gen.models import pipe as pipes
 from gen.models import svd, weights
 from gen.models.device import Place, look
 from gen.models.glimpse import STABLE_DIFFUSION, Glimpse
-from gen.models.guess import guessing
 
 if TYPE_CHECKING:
     from gen.job import Request
     from gen.models import OnStep, Pixels, Preview
     from gen.recipe import Recipe
 
-KINDS = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
+WIDE = "StableDiffusionXLPipeline"
+KINDS = ("StableDiffusionPipeline", WIDE)
 
 
 class Model:
@@ -65,6 +67,10 @@ class Model:
         kind = getattr(diffusers, name)
         made = pipes.assemble(kind, folder, dtype=look(device).half, given=pipes.fitting(kind, given))
         pipes.schedule(made, self.recipe.options)
+        if name == WIDE and made.vae.config.force_upcast:
+            # It overflows half precision. The pipeline would widen it for each picture, and layers that come
+            # and go would come back narrow.
+            made.vae.float()
         return made
 
     def _picture(self, request: Request, steps: int, step: OnStep) -> Pixels:
@@ -73,21 +79,38 @@ class Model:
         chunk = int(self.recipe.options.get("chunk", 4))
         total = steps + request.steps + -(-request.frames // chunk)
         view = pipes.View(self.glimpse, lambda latents: latents)
-        with guessing(self.first.scheduler) as guess:
-            made = pipes.call(
-                self.first, step, total,
-                last=steps,
-                view=view,
-                prompt=request.prompt,
-                negative_prompt=request.negative,
-                height=request.height,
-                width=request.width,
-                num_inference_steps=steps,
-                guidance_scale=float(self.recipe.options.get("text_guidance", 7.5)),
-                generator=pipes.dice(request.seed),
-                output_type="pt",
-            ).images  # fmt: skip
-        picture: Pixels = np.ascontiguousarray(pipes.pixels(made, low=0.0)[0])
-        view.learn(guess.latents, picture[None])
+        latents = pipes.call(
+            self.first, step, total,
+            last=steps,
+            view=view,
+            prompt=request.prompt,
+            negative_prompt=request.negative,
+            height=request.height,
+            width=request.width,
+            num_inference_steps=steps,
+            guidance_scale=float(self.recipe.options.get("text_guidance", 7.5)),
+            generator=pipes.dice(request.seed),
+            output_type="latent",
+        ).images  # fmt: skip
+        try:
+            picture: Pixels = np.ascontiguousarray(pipes.pixels(decoded(self.first.vae, latents))[0])
+        finally:  # the next model wants the room
+            self.first.maybe_free_model_hooks()
+        view.learn(latents, picture[None])
         step(steps, total, picture)
         return picture
+
+
+@torch.no_grad()
+def decoded(vae: Any, latents: Tensor) -> Tensor:
+    """Pictures from -1 to 1, count × 3 × height × width. Some coders say how their latents were spread."""
+    config, latents = vae.config, latents.to(vae.dtype)
+    if config.latents_mean is None or config.latents_std is None:
+        ready = latents / config.scaling_factor
+    else:
+        mean, std = (
+            latents.new_tensor(each)[:, None, None] for each in (config.latents_mean, config.latents_std)
+        )
+        ready = latents * std / config.scaling_factor + mean
+    pictures: Tensor = vae.decode(ready).sample
+    return pictures

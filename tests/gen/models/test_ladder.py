@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 import streams
 import tiny
+import tiny_video
 import torch
 
-from gen.models import device, pipe
+from gen.models import device, pipe, svd, t2isvd
 from gen.models.device import RUNGS, Machine, Place
+
+# Of diffusers' own Euler scheduler with this numpy.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +109,41 @@ def test_memory_that_runs_out_all_the_way_down(made: Any, tmp_path: Path) -> Non
     handle.remove()
     assert tries == ["whole", "parts", "layers", "small"]
     assert 0 < np.abs(rough - wanted).mean() < 0.05
+
+
+@pytest.fixture
+def half(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The numbers that a card computes in."""
+    monkeypatch.setattr(Machine, "half", torch.float16)
+
+
+def down(model: Any, place: Place, pictures: list[Any]) -> None:
+    """A clip on the rungs where layers come and go is what it is on the highest, or nearly so."""
+    request = tiny.request(model.recipe, width=16, height=16, frames=2, steps=1)
+    wanted = model.frames(request, pictures, lambda *_: None)
+    assert wanted.std() > 2
+    for rung, far in (("layers", 0.0), ("small", 20.0)):
+        device.put(place.pipe, rung, "cpu:0")
+        for _ in range(2):  # the first learns in which order layers are wanted
+            off = np.abs(model.frames(request, pictures, lambda *_: None).astype(float) - wanted).mean()
+            assert off <= far, rung
+
+
+@pytest.mark.usefixtures("half")
+def test_a_picture_comes_alive_in_layers(store: Path, tmp_path: Path) -> None:
+    weights = {"base": tiny_video.svd(store / "low-svd")}
+    model = svd.Model(
+        tiny.recipe("tiny", family="svd", weights=weights, task="image"), device="cpu", cache=tmp_path
+    )
+    down(model, model.place, [np.full((32, 32, 3), (200, 90, 20), np.uint8)])
+    coder = model.pipe.vae
+    types = {next(part.parameters()).dtype for part in (coder.encoder, coder.quant_conv)}
+    assert (types, next(coder.decoder.parameters()).dtype) == ({torch.float32}, torch.float16)
+
+
+@pytest.mark.usefixtures("half")
+def test_a_picture_is_painted_in_layers(store: Path, tmp_path: Path) -> None:
+    weights = {"base": tiny_video.svd(store / "low-base"), "text": tiny.wide_diffusion(store / "low-wide")}
+    recipe = tiny.recipe("tiny", family="t2isvd", weights=weights, options={"text_steps": 2})
+    model = t2isvd.Model(recipe, device="cpu", cache=tmp_path)
+    down(model, model.place, [])

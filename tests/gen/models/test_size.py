@@ -93,7 +93,9 @@ def _depth() -> Any:  # the small one
 
 
 def svd() -> float:
-    return weight(_eye) + weight(d.UNetSpatioTemporalConditionModel) + weight(_video_vae)
+    """What sees the picture, in its coder, is kept at 32 bits."""
+    coder = weight(_video_vae) + weight(lambda: _video_vae().encoder)
+    return weight(_eye) + weight(d.UNetSpatioTemporalConditionModel) + coder
 
 
 def _video_vae() -> Any:

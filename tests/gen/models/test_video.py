@@ -108,6 +108,34 @@ def test_t2isvd(store: Path, tmp_path: Path) -> None:
     assert "is no text-to-image model" in tiny.refused(found)
 
 
+@pytest.mark.parametrize(
+    "spread", [{}, {"latents_mean": [0.1, -0.2, 0.3, 0.0], "latents_std": [1.1, 0.9, 1.0, 2.0]}]
+)
+def test_what_xl_paints_is_what_the_plain_pipeline_does(
+    spread: dict[str, Any], store: Path, tmp_path: Path
+) -> None:
+    place = tiny.wide_diffusion(store / f"wide-{len(spread)}", **spread)
+    weights = {"base": tiny_video.svd(store / "svd3"), "text": place}
+    model = made(t2isvd.Model, tmp_path, weights, options={"text_steps": 2, "text_guidance": 2.0})
+    painted: list[Any] = []
+
+    def step(done: int, total: int, frame: Any) -> None:
+        if isinstance(frame, np.ndarray):
+            painted.append(frame)
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        model.frames(tiny.request(model.recipe, width=32, height=32), [], step)
+    plain = diffusers.StableDiffusionXLPipeline.from_pretrained(place)
+    plain.set_progress_bar_config(disable=True)
+    wanted = plain(
+        "red star", height=32, width=32, num_inference_steps=2, guidance_scale=2.0, output_type="np",
+        negative_prompt="", generator=torch.Generator().manual_seed(7),
+    ).images[0]  # fmt: skip
+    assert painted[0].std() > 2
+    assert np.abs(wanted * 255 - painted[0]).max() <= 0.6
+
+
 def test_sparse(store: Path, tmp_path: Path) -> None:
     tiny.motion().save_pretrained(store / "sparse-motion")
     weights = {

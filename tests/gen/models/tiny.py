@@ -13,10 +13,11 @@ from diffusers import (
     DDIMScheduler,
     MotionAdapter,
     StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
 from safetensors.torch import save_file
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from gen.errors import EngineError
 from gen.job import Request
@@ -45,14 +46,16 @@ def text_encoder(words: CLIPTokenizer) -> CLIPTextModel:
     ).eval()  # fmt: skip
 
 
-def image_unet(latent: int = 4) -> UNet2DConditionModel:
+def image_unet(latent: int = 4, **changes: Any) -> UNet2DConditionModel:
     """Two levels, the prompt enters at the second."""
     return UNet2DConditionModel(
-        sample_size=8, in_channels=latent, out_channels=latent, layers_per_block=1,
-        block_out_channels=(16, 32),
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=WIDTH, attention_head_dim=2, norm_num_groups=8,
+        **{
+            "sample_size": 8, "in_channels": latent, "out_channels": latent, "layers_per_block": 1,
+            "block_out_channels": (16, 32),
+            "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+            "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+            "cross_attention_dim": WIDTH, "attention_head_dim": 2, "norm_num_groups": 8, **changes,
+        }
     )  # fmt: skip
 
 
@@ -90,6 +93,27 @@ def stable_diffusion(
         vae=coder(latent, levels), text_encoder=text_encoder(words), tokenizer=words, unet=image_unet(latent),
         scheduler=DDIMScheduler(**{"steps_offset": 1, "clip_sample": False, **schedule}),
         safety_checker=None, feature_extractor=None, image_encoder=None, requires_safety_checker=False,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def wide_diffusion(folder: Path, **spread: Any) -> Path:
+    """A Stable Diffusion XL, which reads by two encoders and whose picture coder overflows half precision.
+
+    `spread` is what its coder says of its latents.
+    """
+    torch.manual_seed(0)
+    words, pictures = tokenizer(), coder()
+    pictures.register_to_config(**spread)
+    StableDiffusionXLPipeline(
+        vae=pictures, tokenizer=words, tokenizer_2=words,
+        text_encoder=text_encoder(words),
+        text_encoder_2=CLIPTextModelWithProjection(text_encoder(words).config).eval(),
+        unet=image_unet(
+            cross_attention_dim=2 * WIDTH, addition_embed_type="text_time", addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=WIDTH + 6 * 8,
+        ),
+        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False),
     ).save_pretrained(folder)  # fmt: skip
     return folder
 
