@@ -42,6 +42,7 @@ from gen.darkroom import Darkroom
 from gen.errors import EngineError, Misconfigured, Unwritten, ZoetropeError
 from gen.host import Host
 from gen.job import Job, Task
+from gen.layers import veiled
 from gen.office import Office
 from gen.outlook import Place
 from gen.process import Patience
@@ -160,7 +161,11 @@ def _line(ground: Ground, preflight: Preflight) -> Line:
 
     post, links = Post(ground.client), ground.gallery.links if ground.gallery else None
     board = Board(post, ledger, lambda: studio.places(), draw, previews=settings.data / "previews")
-    meter = Meter(Delivery(post, board, ground.darkroom, settings.data / "clips", recipes, links=links))
+    delivery = Delivery(
+        post, board, ground.darkroom, settings.data / "clips", recipes, links=links,
+        veils=lambda job: veiled(job, studio.force(job.asker.user, None), restricted=False),
+    )  # fmt: skip
+    meter = Meter(delivery)
     worker = Worker(
         queue,
         ground.engine,

@@ -18,7 +18,7 @@ from bot.gallery.links import Links
 from bot.post import Post, Way
 from commands import replies
 from commands.errors import OVER
-from gen.errors import EngineDied, EngineError, Undeliverable, Unreachable
+from gen.errors import EngineDied, EngineError, NotAllowed, Undeliverable, Unreachable
 from gen.job import Clip, Job, State
 from gen.ports import Darkroom, Posted, Step
 from gen.recipe import Recipe
@@ -48,14 +48,18 @@ class Delivery:
         clips: Path,
         recipes: Mapping[str, Recipe],
         *,
+        veils: Callable[[Job], bool],
         links: Links | None = None,  # to whole files, where a gallery gives them
         now: Callable[[], float] = time.time,
     ) -> None:
+        """`veils` says whether a clip stands behind a spoiler in its owner's direct messages, or raises
+        NotAllowed."""
         self._post = post
         self.board = board
         self.darkroom = darkroom
         self.clips = clips
         self.recipes = recipes
+        self.veils = veils
         self.links = links
         self._since = now()
         self._fresh: set[str] = set()  # jobs that are this process's own and were not yet sent
@@ -115,13 +119,16 @@ class Delivery:
         try:
             if job.asker.private:
                 raise Unreachable("Your direct messages are closed to me; the clip is kept in /history.")
+            spoiler = self.veils(job)  # it was made for an age-restricted channel, perhaps
             channel = await self._post.client.create_dm(discord.Object(job.asker.user))
-            mine = replace(
-                job.asker, channel=channel.id, private=True, answer=None,
-                spoiler=job.spoiler or job.delicate,  # it was made for an age-restricted channel, perhaps
-            )  # fmt: skip
+            mine = replace(job.asker, channel=channel.id, private=True, answer=None, spoiler=spoiler)
             there = replace(job, asker=mine)
             message = await self._into(there, True)
+        except NotAllowed as refused:
+            raise Unreachable(
+                "The channel is closed to me, and a clip that is not for everyone does not go into direct "
+                "messages; it is kept in /history."
+            ) from refused
         except discord.Forbidden as closed:
             raise Unreachable(
                 "The channel is closed to me, and so are your direct messages; the clip is kept in /history."

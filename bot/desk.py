@@ -16,7 +16,7 @@ from commands.places import age_restricted, around
 from gen.darkroom import shown
 from gen.errors import BadRequest, NotAllowed
 from gen.job import Asker, Job
-from gen.layers import Effective, Verdict, hidden, place, verdict
+from gen.layers import Effective, hidden, place, veiled, verdict
 from gen.studio import Upload
 
 #: Bytes a file may have where Discord has not said so.
@@ -90,12 +90,11 @@ class Desk:
     def veils(self, interaction: discord.Interaction, job: Job) -> bool:
         """Whether a clip that is shown there again stands behind a spoiler. Raises NotAllowed."""
         force = self.force(interaction.user.id, interaction.guild_id)
-        restricted = age_restricted(interaction.channel)
-        judged = verdict(force.nsfw.value, restricted=restricted)
-        if job.delicate and judged is Verdict.REFUSE:
-            raise NotAllowed("That clip is not for everyone, and not shown in this channel.")
-        hides = job.delicate and judged is Verdict.SPOILER
-        return job.spoiler or hides or hidden(force.spoiler.value, restricted=restricted)
+        return veiled(job, force, restricted=age_restricted(interaction.channel))
+
+    def veils_letter(self, user: int, job: Job) -> bool:
+        """Whether a clip stands behind a spoiler in that person's direct messages. Raises NotAllowed."""
+        return veiled(job, self.force(user, None), restricted=False)
 
     async def fetch(self, attachment: discord.Attachment) -> Upload:
         """The attachment's bytes, from Discord's own hosts, within limits. Raises BadRequest."""

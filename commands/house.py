@@ -58,6 +58,10 @@ class Desk(Protocol):
         not for everyone is not shown."""
         ...
 
+    def veils_letter(self, user: int, job: Job) -> bool:
+        """The same of that person's direct messages."""
+        ...
+
     async def private(self, asker: Asker, user: discord.abc.Snowflake) -> Asker:
         """The same asker, answered by direct message. Raises NotAllowed when Discord refuses to open one."""
         ...

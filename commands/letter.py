@@ -53,11 +53,13 @@ async def reacted(house: House, client: discord.Client, event: Event, job: Job) 
 async def send(house: House, client: discord.Client, job: Job, user: int, locale: str, nonce: str) -> int:
     """The channel to which the clip went: its file, or a link where that is no longer kept.
 
-    Raises NotAllowed when the person's direct messages are closed, EngineError when it does not fit.
+    Raises NotAllowed when the person's direct messages are closed or no place for the clip, EngineError when
+    it does not fit.
     """
+    veiled = house.desk.veils_letter(user, job)
     path = await house.studio.file(job, MOST)
     full = whole(house, job, path, locale)
-    job = replace(job, asker=replace(job.asker, spoiler=job.spoiler or job.delicate))
+    job = replace(job, asker=replace(job.asker, spoiler=veiled))
     text, view = replies.letter(job, locale, link=path is None, full=full)
     try:
         door = await client.create_dm(discord.Object(user))

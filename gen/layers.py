@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from gen.errors import BadRequest, NotAllowed
-from gen.job import Request, Task
+from gen.job import Job, Request, Task
 from gen.prompt import FIELDS, NAME, Ask, parse
 from gen.recipe import Range, Recipe
 
@@ -84,6 +84,16 @@ def verdict(nsfw: Nsfw, *, restricted: bool) -> Verdict:
 def hidden(spoiler: Spoiler, *, restricted: bool) -> bool:
     """Whether a clip stands behind a spoiler, whatever it shows."""
     return spoiler is Spoiler.ALL or (spoiler is Spoiler.OPEN and not restricted)
+
+
+def veiled(job: Job, force: Effective, *, restricted: bool) -> bool:
+    """Whether a clip that is shown where that is in force stands behind a spoiler. Raises NotAllowed where it
+    is not shown."""
+    judged = verdict(force.nsfw.value, restricted=restricted)
+    if job.delicate and judged is Verdict.REFUSE:
+        raise NotAllowed("That clip is not for everyone, and not shown in this channel.")
+    hides = job.delicate and judged is Verdict.SPOILER
+    return job.spoiler or hides or hidden(force.spoiler.value, restricted=restricted)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +15,13 @@ import pytest_asyncio
 from PIL import Image
 
 from db.ledger import Ledger
+from gen.job import Job
 from playground import places
+from playground.permissions import Can
 from tests.bot.conftest import CHANGED, Scene, Stage, configured
 from tests.gen.models import tiny_check
 from tests.gen.models.tiny_check import BLUE, RED
-from tests.running import running
+from tests.running import read, running
 
 pytestmark = pytest.mark.timeout(600)  # its engine loads torch, which takes a busy machine minutes
 seen = pytest.mark.asyncio(loop_scope="module")
@@ -214,6 +219,63 @@ async def test_a_server_may_be_stricter_and_a_refused_clip_is_nowhere(stage: Sta
     )
     shown = await scene.person.slash(other.id, "show", {"clip": number[1]})
     assert "not shown in this channel" in (await shown.message())["content"]
+
+
+async def found_in(ledger: Ledger, one: Job, channel: int) -> Job:
+    """Another clip of the same person, made for an age-restricted channel, in which something was found."""
+    assert one.clip
+    asker = replace(one.asker, channel=channel, restricted=True, found="show")
+    new = Job(id=one.id[::-1], request=one.request, asker=asker, words=one.words, created=one.created)
+    await ledger.add(new)
+    running = new.running(one.created)
+    made = running.made(replace(one.clip, found=("red",)))
+    assert await ledger.record(running) and await ledger.record(made)
+    return made
+
+
+async def test_what_is_for_age_restricted_channels_alone_goes_into_no_direct_messages(
+    tmp_path: Path,
+) -> None:
+    """Not by button, by reaction, or for want of its channel. The clips are found ones from the ledger: no
+    check is asked for what is made already."""
+    config = configured(tmp_path, {**CHANGED, 'nsfw = "spoiler" ': 'nsfw = "restrict" '})
+    async with running(tmp_path, config) as (place, bot):
+        stage = Stage(place, bot)
+        scene, closed = await restricted(stage), await restricted(stage)
+        place.expect(50001)
+        place.expect(50013)
+        for one in (scene, closed):
+            await one.ask("a red star")
+        clips = [(await one.until_done())[0] for one in (scene, closed)]
+        me = place.world.users[place.world.bot_id]
+        await bot.stop()
+        async with Ledger.open(bot.data / "zoetrope.db") as ledger:
+            jobs = [await ledger.by_message(int(clip["id"])) for clip in clips]
+            found = [await found_in(ledger, job, job.asker.channel) for job in jobs if job]
+        await place.do(places.allow, place.world.channels[closed.channel], me, deny=Can.SEND_MESSAGES)
+        await bot.start()
+        await place.until(lambda: len(scene.clips()) == 2, 40)
+        clip = scene.clips()[1]
+        assert found[0].id in clip["content"] and not name(clip).startswith("SPOILER_")
+
+        sent = await press(scene, clip, "letter")
+        assert "not shown in this channel" in (await sent.message())["content"]
+        await scene.person.react(int(clip["id"]), "✉️")
+        door = await scene.person.direct()
+        await place.until(lambda: place.world.last(door, scene.person.id, 9))
+        [told] = await scene.direct()
+        assert "not shown in this channel" in told["content"] and not told["attachments"]
+        await press(scene, scene.clips()[0], "letter")  # in which nothing was found
+        await place.until(lambda: len(place.world.last(door, scene.person.id, 9)) == 2)
+
+        text = ""
+        async with asyncio.timeout(40):
+            while "kept; it could not be sent" not in text:
+                text = read(await (await closed.person.slash(scene.channel, "history")).message())
+        assert "a clip that is not for everyone does not go into direct messages" in bot.words
+        assert await closed.direct() == []
+        again = await closed.person.slash(scene.channel, "show", {"clip": found[1].id})
+        assert name(await again.message())
 
 
 def guild_of(scene: Scene) -> int:
