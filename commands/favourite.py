@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import discord
@@ -12,6 +13,7 @@ from commands.errors import begin
 from commands.house import House
 from commands.presses import hearing
 from commands.reactions import Event
+from gen.errors import NotFound
 from gen.job import Job
 
 
@@ -31,4 +33,5 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
 async def reacted(house: House, client: discord.Client, event: Event, job: Job) -> None:
     """The star says it by itself: set, the clip is kept; taken back, it is not."""
     del client
-    await house.studio.keep(event.user_id, job.id, event.event_type == "REACTION_ADD")
+    with suppress(NotFound):  # another's that was taken away, seen in a copy
+        await house.studio.keep(event.user_id, job.id, event.event_type == "REACTION_ADD")

@@ -32,7 +32,7 @@ async def press(house: House, interaction: discord.Interaction[Any], about: str)
     """Sends the clip to whoever pressed. Raises Refused."""
     locale = interaction.locale.value
     await begin(interaction, private=True)
-    job = await house.studio.find(about)
+    job = await house.studio.seen(about, interaction.user.id)
     channel = await send(house, interaction.client, job, interaction.user.id, locale, str(interaction.id))
     await interaction.edit_original_response(content=replies.letter_sent(locale, channel))
 
@@ -45,6 +45,7 @@ async def reacted(house: House, client: discord.Client, event: Event, job: Job) 
     locale = tongue(house, event.user_id, job.asker.locale)
     nonce = f"dm-{event.message_id ^ event.user_id}"  # one for each clip and person
     try:
+        job = await house.studio.seen(job.id, event.user_id)
         await send(house, client, job, event.user_id, locale, nonce)
     except (Refused, Failed) as error:
         await tell(client, event, replies.refused(error, locale))

@@ -54,7 +54,7 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
             job = await shown(house, message)
         if job is None:
             raise NotFound("That message shows no clip of mine.")
-        await _tell(house, interaction, job)
+        await _tell(house, interaction, await house.studio.seen(job.id, interaction.user.id))
 
     tree.client.add_dynamic_items(hearing(buttons.INFO, press, house))
 
@@ -62,21 +62,21 @@ def add(tree: app_commands.CommandTree[Any], house: House) -> None:
 async def press(house: House, interaction: discord.Interaction[Any], about: str) -> None:
     """The button on a clip."""
     await begin(interaction, private=True)
-    await _tell(house, interaction, await house.studio.find(about))
+    await _tell(house, interaction, await house.studio.seen(about, interaction.user.id))
 
 
 async def answer(
     house: House, interaction: discord.Interaction[Any], clip: str, *, private: bool | None
 ) -> None:
     """The clip once more, or its facts while there is none. Raises NotFound, NotAllowed."""
-    job = await house.studio.find(clip)
+    job = await house.studio.seen(clip, interaction.user.id)
     await _may_see(house, interaction, job)
     force = house.studio.force(interaction.user.id, interaction.guild_id, private=private)
     private = force.private.value or _closed(force, interaction)
     # What has a clip and was not posted could not be delivered: here is where its owner gets it.
     there = job.clip is not None and house.studio.shelf.clip(job.clip) is not None
     veiled = there and house.desk.veils(interaction, job)
-    secret = job.asker.private and not alone(interaction)
+    secret = job.withdrawn or (job.asker.private and not alone(interaction))
     await begin(interaction, private=private or secret or not there)
     path = await house.studio.file(job, interaction.filesize_limit) if there else None
     if path is None:

@@ -132,10 +132,13 @@ class Ledger:
 
         `before` is a time, or the last job of the page before, which no job of the same instant can hide.
         Every one of `words` is somewhere in the job's words, in any case. `favourites` are the jobs that the
-        user keeps, whoever asked for them.
+        user keeps, whoever asked for them, but for others' that were taken away.
         """
         if favourites:
-            statement = JOBS.join(Favourite, Favourite.job_id == JobRow.id).where(Favourite.user_id == user)
+            there = or_(JobRow.state != State.POSTED.value, JobRow.message.is_not(None))
+            statement = JOBS.join(Favourite, Favourite.job_id == JobRow.id).where(
+                Favourite.user_id == user, or_(JobRow.user_id == user, there)
+            )
         else:
             statement = JOBS.where(JobRow.user_id == user)
         if isinstance(before, Job):

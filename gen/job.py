@@ -234,6 +234,11 @@ class Job:
         return (self.clip and self.clip.channel) or self.asker.channel
 
     @property
+    def withdrawn(self) -> bool:
+        """Whether its clip was posted and taken away: from then on it is there for its owner alone."""
+        return self.state is State.POSTED and self.message is None
+
+    @property
     def spoiler(self) -> bool:
         """Whether its clip stands behind a spoiler wherever it is shown."""
         return self.asker.spoiler or (self.delicate and self.asker.found != "show")

@@ -242,6 +242,13 @@ class Studio:
             raise NotFound("There is no clip {id} here.", id=job_id[:40])
         return job
 
+    async def seen(self, job_id: str, user: int) -> Job:
+        """The job of that id. Raises NotFound, for someone else's whose clip was taken away, too."""
+        job = await self.find(job_id)
+        if job.withdrawn and job.asker.user != user:
+            raise NotFound("There is no clip {id} here.", id=job_id[:40])
+        return job
+
     async def by_message(self, message: int) -> Job | None:
         """The job whose clip or ticket that message shows."""
         return await self.ledger.by_message(message)
@@ -272,6 +279,8 @@ class Studio:
         Raises NotFound.
         """
         wanted = not await self.keeps(user, job_id) if on is None else on
+        if wanted:
+            await self.seen(job_id, user)
         if not await self.ledger.people.favourite(user, job_id, wanted):
             raise NotFound("There is no clip {id} here.", id=job_id[:40])
         return wanted

@@ -257,6 +257,34 @@ async def test_a_private_clip_is_shown_to_its_owner_alone(place: Playground, cha
     assert "someone else's" in await refusal(place, deed)
 
 
+async def test_a_clip_that_was_deleted_is_there_for_its_owner_alone(place: Playground, channel: int) -> None:
+    tia, uma = await newcomer(place, "Tia"), await newcomer(place, "Uma")
+    message = await made(place, channel, tia, "a drawn curtain")
+    job = button(message, "info").split(":")[1]
+    copy = await (await uma.slash(channel, "show", {"clip": job})).message()
+    await (await pressed(uma, copy, "keep")).message()
+    await pressed(tia, message, "delete")
+    await until_said(place, lambda: history(tia, channel), lambda text: str(message["id"]) not in text)
+
+    unknown = f"There is no clip {job} here."
+    assert await refusal(place, await uma.slash(channel, "show", {"clip": job})) == unknown
+    for deed in ("info", "letter"):
+        assert await refusal(place, await pressed(uma, copy, deed)) == unknown
+    assert await refusal(place, await uma.menu(channel, "Clip info", int(copy["id"]))) == unknown
+    await uma.react(int(copy["id"]), "✉️")
+    direct = await uma.direct()
+    await place.until(lambda: shown(place, direct, uma))
+    assert [one["content"] for one in shown(place, direct, uma)] == [unknown]
+    kept = read(await (await uma.slash(channel, "history", {"favourites": True})).message())
+    assert kept.startswith("You have no favourites yet")
+    assert "no longer" in (await (await pressed(uma, copy, "keep")).message())["content"]
+    assert await refusal(place, await pressed(uma, copy, "keep")) == unknown
+
+    again = await (await tia.slash(channel, "show", {"clip": job})).message()
+    assert again["flags"] & PRIVATE and again["attachments"]
+    assert "a drawn curtain" in (await (await pressed(tia, copy, "info")).message())["content"]
+
+
 async def test_a_newcomer_learns_how_to_begin_what_there_is_and_what_is_theirs(
     place: Playground, channel: int
 ) -> None:
