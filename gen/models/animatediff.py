@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -126,6 +127,7 @@ class Model:
             given["controlnet"] = pipes.module(ControlNetModel, weights.find(place, cache), dtype=dtype)
         made = pipes.assemble(kind, base, dtype=dtype, given=given)
         pipes.schedule(made, self.recipe.options)
+        forget(made)
         return made
 
     def _adapter(self, cache: Path, dtype: torch.dtype) -> MotionAdapter:
@@ -213,6 +215,14 @@ class Model:
     def _look_through(self, window: int) -> None:
         """FreeNoise sees so many frames at once; it wants no more of them than the clip has."""
         self.pipe.enable_free_noise(context_length=window, context_stride=max(1, window // 4))
+
+
+def forget(pipe: Any) -> None:
+    """Leaves of the adapter how it was built, which FreeNoise asks for: its weights were copied into the
+    denoiser, and would be on the device twice."""
+    config = pipe.motion_adapter.config
+    pipe.register_modules(motion_adapter=None)
+    pipe.motion_adapter = SimpleNamespace(config=config)
 
 
 def strength(motion: float) -> float:

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from gen.errors import EngineError
 from gen.host import Host
 from gen.models.animatediff import FrameGroupNorm, Model, norm_per_frame, strength, travel
+from gen.models.device import weigh
 from gen.ports import Step
 from gen.prompt import MOVES
 
@@ -126,6 +127,16 @@ def test_every_camera_move_is_a_lora_of_its_own_and_leaves_no_trace(plain: Model
     assert np.array_equal(still, plain.frames(request, [], silent))
     nothing = plain.frames(replace(request, camera=("zoom in",), motion=0.0), [], silent)
     assert np.array_equal(still, nothing)
+
+
+def test_the_motion_is_on_the_device_once(plain: Model, motion: Path) -> None:
+    parts = weigh(plain.pipe)
+    assert parts.keys() == {"unet", "vae", "text_encoder"}
+    adapter = diffusers.MotionAdapter.from_pretrained(motion)
+    still = sum(each.numel() for each in tiny.image_unet().parameters())
+    moving = sum(each.numel() for each in adapter.parameters())
+    learnt = sum(each.numel() for name, each in plain.pipe.unet.named_parameters() if "lora" not in name)
+    assert learnt == still + moving
 
 
 def test_the_motion_asked_for_bends_the_lora_s_scale() -> None:
