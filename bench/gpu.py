@@ -12,6 +12,7 @@ import gc
 import json
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -45,6 +46,9 @@ LONG = 15.0
 LIMIT = 25 * 2**20  # bytes of a clip's file
 #: Of tiny clips: frames at least, and steps at most of a model that was not taught to make do with few.
 FRAMES, STEPS, FEW = 5, 2, 8
+
+
+Rows = Iterator[tuple[str, dict[str, float]]]
 
 
 class Stop(BaseException):
@@ -95,20 +99,36 @@ class Case:
         return plain.call(self.recipe, self.request, self.pictures, self.device)
 
 
-def rows(case: Case) -> Iterator[tuple[str, dict[str, float]]]:
-    """Seconds a clip and peak GiB: the plain call, ours, and ours further down the ladder; then a cancel."""
-    usual = case.plain()
-    yield "plain", timed(case, usual)
-    del usual
-    empty(case.device)
-    yield from own_rows(case, case.model())
-    empty(case.device)
-    for name, options in levers(case):
-        try:
-            yield from switched(case, name, options)
-        except EngineError as error:  # refused: it would change nothing, or is not to be had here
-            print(f"{case.recipe.name:<22} {name}: {error}")
+def rows(case: Case) -> Rows:
+    """Seconds a clip and peak GiB: the plain call, ours, ours further down the ladder, and with each switch.
+
+    What ends one of them early is printed, and the others go on.
+    """
+    name = case.recipe.name
+    for what, some in (("plain", plain_rows), ("ours", own_rows), ("further down", walk)):
+        if some is not walk or case.device != "cpu":
+            yield from shielded(name, what, some(case))
         empty(case.device)
+    for what, options in levers(case):
+        yield from shielded(name, what, switched(case, what, options))
+        empty(case.device)
+
+
+def shielded(name: str, what: str, some: Rows) -> Rows:
+    """Rows of the recipe `name`; what ends them early is printed beside `what` they are about."""
+    try:
+        yield from some
+    except EngineError as error:  # refused: it would change nothing, or is not to be had here
+        print(f"{name:<22} {what}: {error}", flush=True)
+    except Exception as error:
+        print(f"{name:<22} {what} goes no further: {type(error).__name__}: {error}", flush=True)
+        if not isinstance(error, torch.OutOfMemoryError):
+            traceback.print_exc()
+
+
+def plain_rows(case: Case) -> Rows:
+    """The plain call."""
+    yield "plain", timed(case, case.plain())
 
 
 def levers(case: Case) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -121,7 +141,7 @@ def levers(case: Case) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"attention {backend}", {"attention": backend}
 
 
-def switched(case: Case, name: str, options: dict[str, Any]) -> Iterator[tuple[str, dict[str, float]]]:
+def switched(case: Case, name: str, options: dict[str, Any]) -> Rows:
     """Ours with a switch on: on how many blocks, what the first clip takes, and what the next ones do."""
     model = case.model(**options)
     switches = filming(model).switches
@@ -133,17 +153,27 @@ def switched(case: Case, name: str, options: dict[str, Any]) -> Iterator[tuple[s
     yield f"ours, {name}", {**figures, "first": first, "blocks": float(blocks)}
 
 
-def own_rows(case: Case, model: Any) -> Iterator[tuple[str, dict[str, float]]]:
+def own_rows(case: Case) -> Rows:
     """Those of our own."""
-    again, place = rerolls(case.request), filming(model).place
-    rung = place.rung
-    yield f"ours ({rung})", timed(case, lambda: model.frames(next(again), case.pictures, silent))
+    model, again = case.model(), rerolls(case.request)
+    yield (
+        f"ours ({filming(model).place.rung})",
+        timed(case, lambda: model.frames(next(again), case.pictures, silent)),
+    )
     if case.recipe.prompted:  # no embedding is kept from before
         yield "other words", timed(case, lambda: model.frames(worded(next(again)), case.pictures, silent))
     yield "cancel", {"seconds": cancelled(case, model)}
     if case.device != "cpu":
         yield "memory runs out", starved(case, model)
-        for rung in filter(place.has, devices.RUNGS[1:]):
+
+
+def walk(case: Case) -> Rows:
+    """Ours at each rung from the second down: a model of its own, since one that was starved may have been
+    narrowed. Where memory runs out it goes down by itself, and rungs that it passed are left out."""
+    model = case.model()
+    place = filming(model).place
+    for rung in devices.RUNGS[1:]:
+        if place.has(rung) and devices.RUNGS.index(rung) >= devices.RUNGS.index(place.rung):
             yield from lower(case, model, rung)
 
 
@@ -152,7 +182,7 @@ def filming(model: Any) -> Any:
     return getattr(model, "second", model)
 
 
-def lower(case: Case, model: Any, rung: str) -> Iterator[tuple[str, dict[str, float]]]:
+def lower(case: Case, model: Any, rung: str) -> Rows:
     """Ours at that rung, in new words each time: else the text encoder would have nothing to do there."""
     place = filming(model).place
     devices.put(place.pipe, rung, case.device)
@@ -160,6 +190,7 @@ def lower(case: Case, model: Any, rung: str) -> Iterator[tuple[str, dict[str, fl
     empty(case.device)
     again = map(worded, rerolls(case.request)) if case.recipe.prompted else rerolls(case.request)
     figures = timed(case, lambda: model.frames(next(again), case.pictures, silent))
+    (case.cache / "rungs.json").unlink(missing_ok=True)
     if place.rung == rung:  # else memory ran out, and it went further down by itself
         yield f"ours ({rung})", figures
 
@@ -234,6 +265,11 @@ def starved(case: Case, model: Any) -> dict[str, float]:
         (case.cache / "rungs.json").unlink(missing_ok=True)
 
 
+def job_rows(case: Case, folder: Path) -> Rows:
+    """Those of jobs through the engine's own processes."""
+    yield from asyncio.run(back_to_back(case, folder)).items()
+
+
 async def back_to_back(case: Case, folder: Path) -> dict[str, dict[str, float]]:
     """Jobs through the engine's own processes: the first one from their start, then how much of the time the
     model was at work, with each clip's file made beside the next clip's frames, and before them."""
@@ -285,17 +321,19 @@ def built(name: str, device: str) -> Iterator[tuple[Case, Path]]:
         yield Case(name, Path(place), device), Path(place)
 
 
-def beside(usual: dict[str, float], figures: dict[str, float]) -> str:
+def beside(usual: dict[str, float] | None, figures: dict[str, float]) -> str:
     """How many clips are made in the time of the plain call's one."""
-    return f"   {usual['seconds'] / figures['seconds']:.2f} × plain" if "peak_gib" in figures else ""
+    if usual is None or "peak_gib" not in figures:
+        return ""
+    return f"   {usual['seconds'] / figures['seconds']:.2f} × plain"
 
 
-def measured(name: str, device: str) -> Iterator[tuple[str, dict[str, float]]]:
-    """All rows of one recipe, as they come. Raises EngineError, torch's OutOfMemoryError."""
+def measured(name: str, device: str) -> Rows:
+    """All rows of one recipe, as they come."""
     with built(name, device) as (case, folder):
         yield from rows(case)
         empty(device)  # the engine's process has the card for itself
-        yield from asyncio.run(back_to_back(case, folder)).items()
+        yield from shielded(name, "jobs", job_rows(case, folder))
 
 
 def main() -> None:
@@ -313,15 +351,12 @@ def main() -> None:
     found: dict[str, Any] = {"device": machine.name}
     for name in options.only:
         table = found[name] = {}
-        try:
-            for row, figures in measured(name, device):
-                table[row] = figures
-                words = "   ".join(f"{key} {value:.3f}" for key, value in figures.items())
-                print(f"{name:<22} {row:<18} {words}{beside(table['plain'], figures)}", flush=True)
-                if options.json:  # with each row: a later one may take the machine down
-                    options.json.write_text(json.dumps(found, indent=1), "utf-8")
-        except (EngineError, torch.OutOfMemoryError) as error:  # the other families go on
-            print(f"{name:<22} goes no further: {error}", flush=True)
+        for row, figures in shielded(name, "the recipe", measured(name, device)):
+            table[row] = figures
+            words = "   ".join(f"{key} {value:.3f}" for key, value in figures.items())
+            print(f"{name:<22} {row:<18} {words}{beside(table.get('plain'), figures)}", flush=True)
+            if options.json:  # with each row: a later one may take the machine down
+                options.json.write_text(json.dumps(found, indent=1), "utf-8")
 
 
 if __name__ == "__main__":
