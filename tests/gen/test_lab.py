@@ -259,12 +259,12 @@ async def test_an_engine_that_dies_leaves_the_clip_in_the_lab_alone(floors: Floo
     assert floor.worker.breaker.died_in_all == {"slow": 1}
 
 
-async def test_a_shutdown_leaves_both_clips_running_in_the_ledger(floors: Floors, tmp_path: Path) -> None:
+async def test_a_shutdown_puts_both_clips_back_into_the_line(floors: Floors, tmp_path: Path) -> None:
     floor = floors(patience=Patience(cancel=0.2))
     await floor.beside(frames=400)
     await floor.close()
     jobs = await floor.ledger.unfinished()
-    assert [(job.id, job.state) for job in jobs] == [("first", State.RUNNING), ("second", State.RUNNING)]
+    assert [(job.id, job.state) for job in jobs] == [("first", State.WAITING), ("second", State.WAITING)]
     assert floor.worker.runs == {}
     assert floor.worker.ended.empty()
     assert not list((tmp_path / "clips").iterdir()) + list((tmp_path / "reels").iterdir())
