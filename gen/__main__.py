@@ -224,7 +224,7 @@ class Bar:
 
 
 def _said(clip: Clip, request: Request, file: Path) -> str:
-    note = f" ({clip.note})" if clip.note else ""
+    note = f" ({'; '.join(map(str, clip.notes))})" if clip.notes else ""
     return (
         f"{file}: {request.recipe}, seed {request.seed}, {clip.width} × {clip.height}, {clip.seconds:.1f} s"
         f" at {clip.fps} fps, {clip.size / 1024:.0f} KiB, made in {clip.took:.1f} s{note}"

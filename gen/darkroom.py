@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from typing import Any, Self
 
 from gen.errors import BadRequest, EngineDied, EngineError, Undeliverable
-from gen.job import Clip, Failure, Picture, Video
+from gen.job import Clip, Failure, Note, Picture, Video, noted
 from gen.process import Child, safe
 
 log = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ class Darkroom:
                 raise Undeliverable("The clip could not be made smaller yet.") from error
             finally:
                 await child.kill()
-        return replace(clip, file=file, **film)
+        return replace(clip, **{**film, "file": file, "notes": _told(clip.notes, noted(film["notes"]))})
 
     async def thumbnail(self, clip: Clip) -> None:
         """Makes the clip's small picture anew in the data folder's `thumbs/`. Raises EngineError."""
@@ -194,6 +194,12 @@ class Darkroom:
             raise Failure(**message["failure"]).error()
         value: dict[str, Any] = message["value"]
         return value
+
+
+def _told(before: tuple[Note, ...], fresh: tuple[Note, ...]) -> tuple[Note, ...]:
+    """All that was stepped down; what was stepped down again is told as it is now."""
+    again = {note.template for note in fresh}
+    return (*(note for note in before if note.template not in again), *fresh)
 
 
 def shown(filename: str) -> str:

@@ -18,6 +18,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from PIL import Image
 
 from gen.errors import FULL, EngineError
+from gen.job import Note
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -47,7 +48,7 @@ class Film:
     frames: int
     fps: int
     size: int  # bytes
-    note: str = ""  # what was stepped down to fit, in words
+    notes: tuple[Note, ...] = ()  # what was stepped down to fit
 
 
 def can() -> bool:
@@ -76,15 +77,15 @@ def write(
     height, width = (side - side % 2 for side in frames.shape[1:3])
     with _finished(file) as draft:
         _encode(frames, draft, (width, height), fps, {"crf": "20"}, tags, len(frames), tell)
-        note = ""
+        notes: tuple[Note, ...] = ()
         if draft.stat().st_size > limit:
             size, rate = _within(limit, draft.stat().st_size, (width, height), len(frames), fps, tags)
             _encode(frames, draft, size, fps, rate, tags, len(frames), tell)
-            note = _note(size, (width, height))
+            notes = (_note(size, (width, height)),)
             width, height = size
         _demand(draft, limit)
     return Film(
-        width=width, height=height, frames=len(frames), fps=fps, size=file.stat().st_size, note=note
+        width=width, height=height, frames=len(frames), fps=fps, size=file.stat().st_size, notes=notes
     )  # fmt: skip
 
 
@@ -103,7 +104,7 @@ def fit(source: Path, file: Path, *, limit: int, step: OnFrame | None = None) ->
         _demand(draft, limit)
     return Film(
         width=size[0], height=size[1], frames=count, fps=fps, size=file.stat().st_size,
-        note=_note(size, (width, height)),
+        notes=(_note(size, (width, height)),),
     )  # fmt: skip
 
 
@@ -221,10 +222,13 @@ def _within(
     return size, {"b": str(rate), "maxrate": str(rate), "bufsize": str(max(LOWEST, round(BUFFER * bits)))}
 
 
-def _note(size: tuple[int, int], full: tuple[int, int]) -> str:
+def _note(size: tuple[int, int], full: tuple[int, int]) -> Note:
     if size == full:
-        return "lower quality to fit the channel's file limit"
-    return f"{size[0]} × {size[1]} instead of {full[0]} × {full[1]} to fit the channel's file limit"
+        return Note("lower quality to fit the channel's file limit")
+    return Note(
+        "{width} × {height} instead of {wide} × {high} to fit the channel's file limit",
+        {"width": size[0], "height": size[1], "wide": full[0], "high": full[1]},
+    )
 
 
 def _demand(draft: Path, limit: int) -> None:

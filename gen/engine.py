@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gen import encode, footage, media
 from gen.errors import EngineError, OutOfMemory, ZoetropeError
-from gen.job import Reel, Request
+from gen.job import Note, Reel, Request
 from gen.models import checks
 from gen.models.screen import Screen
 from gen.preview import Previews
@@ -52,17 +52,20 @@ class Engine:
         frames = self._frames(request, recipe, report)
         # Before anything is kept: what is refused was never there.
         found = self._screen.look(recipe.check, frames, command["found"]) if recipe.check else ()
-        note = ""
+        notes: tuple[Note, ...] = ()
         if len(frames) < request.frames:  # the model's own, before any are put between them
-            note = (
-                f"{len(frames)} frames instead of {request.frames}, which the device's memory could not hold"
+            notes = (
+                Note(
+                    "{frames} frames instead of {wanted}, which the device's memory could not hold",
+                    {"frames": len(frames), "wanted": request.frames},
+                ),
             )
         file = Path(command["reel"]).name
         _keep(frames, self.data / "reels" / file)
         count, height, width = frames.shape[:3]
         took = round(time.monotonic() - began, 3)
         return asdict(
-            Reel(file=file, frames=count, width=width, height=height, took=took, note=note, found=found)
+            Reel(file=file, frames=count, width=width, height=height, took=took, notes=notes, found=found)
         )
 
     def load(self, command: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -85,6 +85,17 @@ class Video(Picture):
 _VIDEO = re.compile(r"[0-9a-f]{32}-(\d+)x(\d+)-(\d+)\.mp4")
 
 
+@dataclass(frozen=True)
+class Note:
+    """Something that was stepped down to make a clip: an English template, translated where it is shown."""
+
+    template: str
+    values: Mapping[str, str | int | float] = field(default_factory=dict)  # by the names in the template
+
+    def __str__(self) -> str:
+        return self.template.format(**self.values) if self.values else self.template
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reel:
     """Frames that were made, as they are until a clip's file is made of them."""
@@ -94,13 +105,13 @@ class Reel:
     width: int
     height: int
     took: float  # seconds from the engine's start to the last frame
-    note: str = ""  # what was stepped down to make them, in words
+    notes: tuple[Note, ...] = ()  # what was stepped down to make them
     found: tuple[str, ...] = ()  # what the recipe's check found in them
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Reel:
         """The reel that `asdict` took apart."""
-        return cls(**{**values, "found": tuple(values["found"])})
+        return cls(**{**values, "notes": noted(values["notes"]), "found": tuple(values["found"])})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +126,7 @@ class Clip:
     size: int  # bytes
     took: float  # seconds that the engine and the lab worked on it
     after: float = 0.0  # of these, the lab's: the device was free for the next clip
-    note: str = ""  # what was stepped down to make it, in words
+    notes: tuple[Note, ...] = ()  # what was stepped down to make it
     found: tuple[str, ...] = ()  # what the recipe's check found in its frames
     channel: int | None = None  # its owner's direct messages, when it is there for want of the asked channel
 
@@ -132,7 +143,15 @@ class Clip:
     def from_dict(cls, values: Mapping[str, Any]) -> Clip:
         """The clip `to_dict` came from; keys of an older or newer version are left out."""
         known = {key: value for key, value in values.items() if key in cls.__dataclass_fields__}
-        return cls(**{**known, "found": tuple(known.get("found", ()))})
+        notes = noted(known.get("notes", ()))
+        if words := values.get("note"):  # a sentence: so clips were written before they had notes
+            notes = (*notes, Note(words))
+        return cls(**{**known, "notes": notes, "found": tuple(known.get("found", ()))})
+
+
+def noted(notes: Iterable[Mapping[str, Any]]) -> tuple[Note, ...]:
+    """The notes that `asdict` took apart."""
+    return tuple(Note(**note) for note in notes)
 
 
 @dataclass(frozen=True)

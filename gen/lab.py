@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gen.errors import EngineDied, EngineError
-from gen.job import Clip, Failure, Reel, Request
+from gen.job import Clip, Failure, Reel, Request, noted
 from gen.ports import Progress, Step
 from gen.process import NICE, Child, Patience
 from gen.shelf import thumbnail
@@ -88,10 +88,10 @@ class Lab:
         except asyncio.CancelledError:
             await child.stop(number, self.patience.cancel)
             raise
-        note = "; ".join(filter(None, (reel.note, film.pop("note"))))
+        notes = (*reel.notes, *noted(film.pop("notes")))
         after = film.pop("took")
         took = round(reel.took + after, 3)
-        return Clip(file=file, took=took, after=after, found=reel.found, note=note, **film)
+        return Clip(file=file, took=took, after=after, found=reel.found, notes=notes, **film)
 
     async def _heard(self, child: Child, number: int, progress: Progress) -> dict[str, Any]:
         """What came of a command. Raises EngineDied when the process dies or says nothing for too long."""

@@ -28,8 +28,7 @@ def card(job: Job, *, recipe: Recipe | None = None, full: str = "") -> tuple[str
     flags = quote(str(replace(pieces.asked(job), prompt="", seed=None, model=None)))
     parent = say(locale, "from clip {id}", id=f"`{job.parent}`") if job.parent else ""
     lines.append(pieces.small(locale, flags, pieces.took(job), parent, pieces.number(job)))
-    if job.clip and job.clip.note:
-        lines.append(pieces.small(locale, quote(job.clip.note)))
+    lines += pieces.notes(job)
     lines += pieces.remarks(job, recipe)
     if full:
         lines.insert(1, full)  # not among what is cut first
@@ -80,8 +79,7 @@ def parameters(job: Job, locale: str, *, recipe: Recipe | None = None, children:
     lines += [say(locale, "{name}: {value}", name=name, value=value) for name, value in pairs]
     if family := _family(told, children):
         lines.append(pieces.small(locale, *family))
-    if job.clip and job.clip.note:
-        lines.append(pieces.small(locale, quote(job.clip.note)))
+    lines += pieces.notes(told)
     again = replace(pieces.asked(job), seed=request.seed, model=request.recipe)
     text = fit("\n".join(lines), MOST - SHORTEST)
     return f"{text}\n```\n{_typed(str(again), MOST - len(text) - 9)}\n```"

@@ -144,6 +144,13 @@ def remarks(job: Job, recipe: Recipe | None) -> list[str]:
     return [small(locale, line) for line in lines]
 
 
+def notes(job: Job) -> list[str]:
+    """What was stepped down to make the clip, if anything."""
+    locale = job.asker.locale
+    told = [quote(say(locale, note.template, **note.values)) for note in job.clip.notes] if job.clip else []
+    return [small(locale, *told)] if told else []
+
+
 def halts(locale: str, paused: str, closed: str) -> list[str]:
     """Why the line stands still, and why it takes nothing new, if so."""
     lines = [say(locale, "The line is paused: {reason}", reason=quote(paused))] if paused else []

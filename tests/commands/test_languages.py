@@ -26,7 +26,7 @@ from commands.options import ABOUT
 from commands.register import register
 from commands.replies import Look, panel
 from gen.errors import KINDS, BadRequest
-from gen.job import Job
+from gen.job import Job, Note
 from gen.prompt import FLAGS, MOVES
 from gen.recipe import shipped
 
@@ -43,7 +43,7 @@ def texts(node: ast.Call, room: str) -> Iterator[str]:
     """The texts for people in one call."""
     name = called(node)
     plain = [arg.value if isinstance(arg, ast.Constant) else None for arg in node.args]
-    if name in KINDS and name != "Misconfigured":
+    if name == "Note" or (name in KINDS and name != "Misconfigured"):
         yield from (one for one in plain[:1] if isinstance(one, str))
     elif room == "commands" and name in ("say", "count"):
         yield from (one for one in plain[1:3] if isinstance(one, str))
@@ -186,13 +186,34 @@ def test_a_refusal_and_a_card_are_told_in_the_persons_language(job: Job) -> None
     assert [child.label for child in view.children][:2] == ["もう一度", "作り変える"]
 
 
+def test_what_was_stepped_down_is_told_in_the_persons_language(job: Job) -> None:
+    assert job.clip
+    squeezed = Note(
+        "{width} × {height} instead of {wide} × {high} to fit the channel's file limit",
+        {"width": 48, "height": 32, "wide": 64, "high": 42},
+    )
+    shorter = Note(
+        "{frames} frames instead of {wanted}, which the device's memory could not hold",
+        {"frames": 8, "wanted": 16},
+    )
+    made = replace(job, clip=replace(job.clip, notes=(shorter, squeezed)))
+    for language, told in {
+        "en-US": f"{shorter} · {squeezed}",
+        "zh-CN": "设备内存不足，16 帧减为 8 帧 · 为不超过频道的文件大小上限，从 64 × 42 缩小为 48 × 32",
+        "ja": "装置のメモリに収まらないため、16 フレームを 8 フレームに減らしました · "
+        "チャンネルのファイルサイズ上限に収めるため、64 × 42 を 48 × 32 に縮小しました",
+    }.items():
+        assert f"-# {told}" in replies.card(replies.spoken(made, language))[0].splitlines()
+        assert f"-# {told}" in replies.parameters(made, language).splitlines()
+
+
 @given(st.text(max_size=1500) | st.text("\\*_~`|<>[]()@:/# -!1a猫", min_size=1200, max_size=1500))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_typed_every_answer_fits_in_every_language(job: Job, words: str) -> None:
     request = replace(
         job.request, prompt=words, negative=words, camera=("pan up", "pan left"), loop=True, smooth=4
     )
-    clip = replace(job.clip, note=words) if job.clip else None
+    clip = replace(job.clip, notes=(Note(words), Note("{a}", {"a": words}))) if job.clip else None
     long = replace(
         job, request=request, words=f"{words} -neg {words}", parent="0" * 10, ticket=2**63, clip=clip
     )

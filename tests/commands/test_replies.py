@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from commands import replies
 from commands.words import MOST, count, fit, plain, quote, say
 from gen.errors import BadRequest, EngineDied, EngineError, LaneFull, Unreachable
-from gen.job import Asker, Clip, Job, Request, Task
+from gen.job import Asker, Clip, Job, Note, Request, Task
 from gen.office import PAUSE, RELOAD
 from gen.outlook import Place
 from gen.ports import Deed, Step
@@ -109,7 +109,7 @@ def test_values_are_never_read_as_templates() -> None:
 @SOME
 async def test_every_message_fits_and_needs_no_luck(prompt: str, note: str, parent: bool) -> None:
     one = job(prompt=prompt, words=prompt[:1500], negative=prompt, parent="0" * 10 if parent else None)
-    made = one.running(1.0).made(replace(CLIP, note=note))
+    made = one.running(1.0).made(replace(CLIP, notes=(Note(note), Note("{a}", {"a": note}))))
     ended = [
         made.posted(5, 2.0),
         one.cancelled(2.0),
@@ -264,18 +264,28 @@ def test_an_act_that_fills_more_than_a_page_is_cut_and_the_next_one_is_on_the_ne
 
 
 async def test_a_card_tells_all_it_takes_to_make_the_clip_again() -> None:
-    made = replace(JOB, parent="par3nt").running(1.0).made(replace(CLIP, note="smaller: 512 × 288"))
+    made = (
+        replace(JOB, parent="par3nt")
+        .running(1.0)
+        .made(replace(CLIP, notes=(Note("smaller: {width}", {"width": 512}),)))
+    )
     text, view = replies.card(made)
     assert text.splitlines() == [
         "<@111> **a red star**",
         "-# seed `7` · camera · 768 × 432 · 3 s · 24 fps",
         "-# -motion 3 · made in 4.2 s · from clip `par3nt` · id `abc123`",
-        "-# smaller: 512 × 288",
+        "-# smaller: 512",
     ]
     deeds = ["reroll", "remix", "info", "letter", "keep", "delete"]
     assert ids(view) == [f"{deed}:abc123" for deed in deeds]
     assert labels(view) == ["Reroll", "Remix", "Info", "DM me", "Keep", "Delete"]
     assert [child.row for child in view.children] == [0, 0, 0, 1, 1, 1]
+
+
+async def test_a_note_of_an_earlier_version_is_shown_as_it_was_written() -> None:
+    older = Clip.from_dict({**CLIP.to_dict(), "note": "40 × 24 instead of 64 × 42 {*}"})
+    text, _ = replies.card(JOB.running(1.0).made(older))
+    assert text.splitlines()[-1] == r"-# 40 × 24 instead of 64 × 42 {\*}"
 
 
 async def test_a_picture_without_words_has_a_name() -> None:

@@ -16,6 +16,7 @@ from gen.recipe import shipped
 from playground import places
 from playground.permissions import Can
 from playground.person import Deed, Person
+from playground.records import Guild
 from playground.server import Playground
 from tests.running import Bot, picture, running
 from tests.speaking import button, pressed, ticket_of, until_clip
@@ -49,6 +50,7 @@ MARKS = re.compile(
     r"```.*?```|`[^`]*`|<[^>\s]*>|\]\([^)]*\)|https://\S+|\b[a-z0-9]{10}\b|\w+\.(png|txt)", re.S
 )
 #: In each language a prompt, and words for what is not there.
+LIMIT = {"zh-CN": "频道的文件大小上限", "ja": "チャンネルのファイルサイズ上限"}
 SPOKEN = {"zh-CN": ("一颗红色的星星", "没有"), "ja": ("赤い星", "ない")}
 
 
@@ -173,6 +175,22 @@ async def a_clip(reader: Reader, words: str) -> None:
     await reader.ask("show", clip=button(clip, "info").partition(":")[2])
 
 
+async def a_squeezed_clip(reader: Reader, words: str, guild: Guild) -> None:
+    """One that had to be made smaller for the channel, and says so."""
+    usual, guild.file_limit = guild.file_limit, 20_000
+    await reader.person.slash(
+        reader.channel, "animate", {"prompt": f"{words} 9 -seconds 3", "model": "testcard"}
+    )
+    clip = await until_clip(reader.place, reader.channel, reader.person, f"{words} 9", 60)
+    guild.file_limit = usual
+    place, shown = reader.place, int(clip["id"])  # its reaction comes last, and may be forbidden next
+    await place.until(lambda: place.world.messages[shown].reactions)
+    assert LIMIT[reader.language] in clip["content"]
+    reader.look("squeezed", clip)
+    info = await reader.answered("squeezed, info", await pressed(reader.person, clip, "info"))
+    assert LIMIT[reader.language] in info["content"]
+
+
 async def forbidden(reader: Reader, words: str) -> None:
     """The bot lacks permissions there, which are named."""
     place = reader.place
@@ -193,6 +211,7 @@ async def test_no_answer_has_english_in_it(house: tuple[Playground, Bot], langua
     await refusals(reader, words)
     await panels(reader)
     await a_clip(reader, words)
+    await a_squeezed_clip(reader, words, guild)
     await forbidden(reader, words)
     assert reader.count > 45
     assert "\n".join(reader.found) == ""

@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from gen.errors import OutOfMemory
-from gen.job import Asker, Clip, Job, Request, State, Task
+from gen.job import Asker, Clip, Job, Note, Request, State, Task
 
-CLIP = Clip(file="star.mp4", width=512, height=320, frames=72, fps=24, size=91_000, took=2.5, note="smaller")
+CLIP = Clip(
+    file="star.mp4", width=512, height=320, frames=72, fps=24, size=91_000, took=2.5,
+    notes=(Note("{width} pixels wide", {"width": 512}), Note("smaller")),
+)  # fmt: skip
 
 #: From WAITING to each state, by allowed transitions alone.
 WAYS = {

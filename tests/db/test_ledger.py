@@ -17,7 +17,7 @@ from db.ledger import Ledger
 from db.rows import values_of
 from db.tables import JobRow
 from gen.errors import Misconfigured, OutOfMemory
-from gen.job import BEFORE, ENDED, Asker, State
+from gen.job import BEFORE, ENDED, Asker, Note, State
 from gen.ports import Ledger as Port
 from tests.db.ledger_jobs import CLIP, WAYS, job, turned, way
 
@@ -212,6 +212,19 @@ async def test_keys_of_another_version_are_left_out(ledger: Ledger, file: Path):
     assert await ledger.find(written.id) == written
     plain = Asker(user=failed.asker.user, channel=failed.asker.channel, guild=77)
     assert await ledger.find(failed.id) == replace(failed, asker=plain)
+
+
+async def test_a_note_that_an_earlier_version_wrote_as_a_sentence_is_still_there(ledger: Ledger, file: Path):
+    written = await arrive(ledger, 1, State.POSTED)
+    with closing(sqlite3.connect(file)) as database:
+        [(text,)] = database.execute("SELECT clip FROM clips").fetchall()
+        older = {key: value for key, value in json.loads(text).items() if key != "notes"}
+        database.execute("UPDATE clips SET clip = ?", (json.dumps({**older, "note": "smaller, sadly"}),))
+        database.commit()
+    found = await ledger.find(written.id)
+    assert found and found.clip == replace(written.clip, notes=(Note("smaller, sadly"),))
+    [told] = (await ledger.people.export(written.asker.user))["jobs"]
+    assert json.loads(json.dumps(told))["clip"]["notes"] == [{"template": "smaller, sadly", "values": {}}]
 
 
 async def test_two_ledgers_make_a_job_once(ledger: Ledger, file: Path):

@@ -22,6 +22,7 @@ MOODS: dict[str, dict[str, Any]] = {
     "hangs": {"hang_at": 3},
     "dies": {"die_at": 3},
     "hungry": {"oom_at": 3},
+    "narrow": {"oom_at": 12},
     "peckish": {"oom_at": 3, "oom_times": 1},
     "confused": {"step_seconds": "no number"},
 }

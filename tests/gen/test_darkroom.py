@@ -22,7 +22,7 @@ from PIL import Image
 from gen import encode, media
 from gen.darkroom import FITS, LETTERS, Darkroom, shown
 from gen.errors import BadRequest, EngineDied, EngineError, Undeliverable
-from gen.job import Clip, Picture
+from gen.job import Clip, Note, Picture
 from gen.shelf import Shelf
 
 
@@ -184,9 +184,12 @@ async def test_a_clip_is_refitted_in_a_child_of_its_own(darkroom: Darkroom, tmp_
     assert fitted.file != "a.mp4"
     assert file.stat().st_size == fitted.size <= film.size // 2
     assert (fitted.frames, fitted.fps, fitted.took) == (12, 12, 1.5)
-    assert fitted.note
+    assert [note.template for note in fitted.notes] == ["lower quality to fit the channel's file limit"]
     assert encode.about(file) == {"seed": 5}
     assert darkroom.pid is None
+    shorter = Note("{frames} frames instead of 16", {"frames": 12})
+    again = await darkroom.fit(replace(clip, notes=(*fitted.notes, shorter)), film.size // 2)
+    assert again.notes == (shorter, *fitted.notes)  # each once
     with pytest.raises(EngineError, match=r"The clip b\.mp4 cannot be read"):
         await darkroom.fit(replace(clip, file="b.mp4"), film.size // 2)
 

@@ -136,7 +136,7 @@ def test_a_clip_over_the_limit_is_made_once_more_and_fits(
     assert film.size == file.stat().st_size <= limit
     assert film.size > limit / 3  # and not by giving up all of it
     assert passes == [*range(1, len(frames) + 1)] * 2
-    assert film.note
+    assert film.notes
     assert encode.about(file) == ABOUT
     assert len(encode.frames(file)) == len(frames)
 
@@ -146,7 +146,8 @@ def test_where_the_rate_would_be_absurd_the_picture_gets_smaller(tmp_path: Path)
     assert (film.width, film.height) < (160, 96)
     assert film.width % 2 == film.height % 2 == 0
     assert abs(film.width / film.height - 160 / 96) < 0.15
-    assert film.note == f"{film.width} × {film.height} instead of 160 × 96 to fit the channel's file limit"
+    [note] = film.notes
+    assert str(note) == f"{film.width} × {film.height} instead of 160 × 96 to fit the channel's file limit"
 
 
 def test_a_limit_that_nothing_can_meet_is_said_and_leaves_no_file(tmp_path: Path) -> None:

@@ -56,6 +56,23 @@ def test_every_template_has_just_the_values_it_names() -> None:
     assert seen > 25
 
 
+def test_every_note_has_just_the_values_it_names() -> None:
+    seen = 0
+    for path in sorted((HERE / "gen").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "Note" or not node.args:
+                continue
+            template = node.args[0]
+            if not isinstance(template, ast.Constant):
+                continue  # what an earlier version wrote
+            values = [one for one in node.args[1:] if isinstance(one, ast.Dict)]
+            given = {key.value for one in values for key in one.keys if isinstance(key, ast.Constant)}
+            named = {name for _, name, _, _ in string.Formatter().parse(template.value) if name is not None}
+            assert named == given, f"{path.relative_to(HERE)}:{node.lineno}"
+            seen += 1
+    assert seen >= 3
+
+
 def test_the_tree_is_drawn_as_it_is() -> None:
     drawn = errors.__doc__ or ""
     kinds = [

@@ -294,9 +294,23 @@ async def test_a_clip_fits_its_limit_or_says_that_it_cannot(hosts: Hosts) -> Non
     whole = await host.make(asked(width=320, height=240), nobody, limit=AMPLE)
     less = await host.make(asked(width=320, height=240), nobody, limit=whole.size * 3 // 4)
     assert less.size <= whole.size * 3 // 4
-    assert "to fit the channel's file limit" in less.note
+    assert [str(note) for note in whole.notes] == []
+    [note] = less.notes
+    assert "to fit the channel's file limit" in note.template
     with pytest.raises(EngineError, match="does not fit"):
         await host.make(asked(), nobody, limit=500)
+
+
+async def test_a_clip_says_all_that_was_stepped_down_for_it(hosts: Hosts) -> None:
+    host = hosts()
+    size = {"width": 320, "height": 240}
+    less = await host.make(asked("narrow", frames=16, **size), nobody, limit=AMPLE)
+    assert less.frames == 8
+    memory = "8 frames instead of 16, which the device's memory could not hold"
+    assert [str(note) for note in less.notes] == [memory]
+    least = await host.make(asked("narrow", frames=16, **size), nobody, limit=less.size * 3 // 4)
+    assert str(least.notes[0]) == memory
+    assert "to fit the channel's file limit" in str(least.notes[1])
 
 
 async def test_two_clips_take_turns(hosts: Hosts) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gen.errors import EngineError
-from gen.job import BEFORE, ENDED, Asker, Clip, Job, Request, State, Task
+from gen.job import BEFORE, ENDED, Asker, Clip, Job, Note, Request, State, Task
 
 REQUEST = Request(
     recipe="testcard", task=Task.TEXT, prompt="a cat", seed=1, width=64, height=64, frames=8, fps=8
@@ -91,13 +91,20 @@ def test_a_request_survives_json(request: Request) -> None:
 
 
 def test_a_clip_survives_json() -> None:
-    assert Clip.from_dict(json.loads(json.dumps(CLIP.to_dict()))) == CLIP
+    squeezed = Note("{width} × {height} for want of room", {"width": 32, "height": 24})
+    for clip in (CLIP, replace(CLIP, notes=(squeezed, Note("lower quality")), found=("blood",))):
+        assert Clip.from_dict(json.loads(json.dumps(clip.to_dict()))) == clip
+    assert str(squeezed) == "32 × 24 for want of room"
     assert CLIP.seconds == 1.5
 
 
 def test_keys_of_another_version_are_left_out() -> None:
     assert Request.from_dict({**REQUEST.to_dict(), "moods": ["blue"]}) == REQUEST
     assert Clip.from_dict({**CLIP.to_dict(), "moods": ["blue"]}) == CLIP
+    written = {key: value for key, value in CLIP.to_dict().items() if key != "notes"}
+    assert Clip.from_dict({**written, "note": ""}) == CLIP
+    [note] = Clip.from_dict({**written, "note": "half of {it}"}).notes
+    assert str(note) == "half of {it}"
     older = {
         key: value for key, value in REQUEST.to_dict().items() if key not in ("camera", "smooth", "loop")
     }
