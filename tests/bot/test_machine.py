@@ -34,7 +34,7 @@ async def test_what_it_took_and_why(tmp_path: Path) -> None:
         said = (await deed.message())["content"]
         assert "This machine has no graphics card for models" in said
         assert "Not turned on, want more than this machine has: " in said
-        assert "animatediff-lightning (/animate, 8 GiB)" in said
+        assert "animatediff-lightning (/animate, 6 GiB)" in said
         assert "taken unless you choose" in said
         assert (
             "/animate takes shapes-lightning: it runs on any processor, and there is no graphics card"

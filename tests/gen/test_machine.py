@@ -175,7 +175,7 @@ def test_the_operator_reads_what_was_taken_and_what_else_there_is() -> None:
     text = "\n".join(lines)
     assert lines[0] == (
         "/animate takes animatediff-lightning: the best of [auto] that NVIDIA Card has room for"
-        " (wants 6 GiB free, 23.4 are); about 5 GiB are fetched with its first clip, or before by"
+        " (wants 6.5 GiB free, 23.4 are); about 5 GiB are fetched with its first clip, or before by"
         " `python -m gen --fetch animatediff-lightning`"
     )
     assert (

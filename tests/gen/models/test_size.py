@@ -5,6 +5,7 @@ The configurations are the published ones: the classes' own defaults where those
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,11 +16,21 @@ import pytest
 import torch
 import transformers as t
 
+from bot.settings import load
+from gen.job import Picture, Task
+from gen.machine import Table
 from gen.models import nibble
 from gen.models.device import GIB, Machine, choose
-from gen.recipe import shipped
+from gen.prompt import Ask
+from gen.recipe import Recipe, shipped
 
-RECIPES = shipped(Path(__file__).parents[3] / "config.toml")
+CONFIG = Path(__file__).parents[3] / "config.toml"
+RECIPES = shipped(CONFIG)
+AUTO = Table.read(tomllib.loads(CONFIG.read_text("utf-8"))["auto"], RECIPES, "config.toml: auto")
+PICTURE = Picture(name="a.png", width=832, height=480)
+PICTURES = {Task.TEXT: (), Task.IMAGE: (PICTURE,), Task.INTERP: (PICTURE, PICTURE)}
+#: Floating-point operations a second at 16 bits that cards with 90, 40 and 22 GiB free come to in such work.
+LARGE, MIDDLE, SMALL = 4e14, 1.6e14, 0.6e14
 #: GiB beside the weights that a clip's own work may be stated to want: 16 small frames to 121 large ones.
 LEAST, MOST = 2.5, 16.0
 
@@ -32,9 +43,17 @@ def weight(build: Callable[[], Any], size: int = 2) -> float:
     return sum(each.numel() for each in model.parameters()) * size / GIB
 
 
-def stable_diffusion() -> float:
-    """1.5, without its motion."""
-    return sum(map(weight, (_unet, _vae, _clip)))
+Parts = dict[str, float]
+
+
+def stable_diffusion(*more: Callable[[], Any]) -> Parts:
+    """1.5, with its motion in it; each of `more` is a controlnet."""
+    return {
+        "text_encoder": weight(_clip),
+        "unet": weight(_unet) + weight(d.MotionAdapter),
+        "vae": weight(_vae),
+        **{f"controlnet_{number}": weight(each) for number, each in enumerate(more)},
+    }
 
 
 def _unet() -> Any:
@@ -92,10 +111,10 @@ def _depth() -> Any:  # the small one
     )  # fmt: skip
 
 
-def svd() -> float:
+def svd() -> Parts:
     """What sees the picture, in its coder, is kept at 32 bits."""
     coder = weight(_video_vae) + weight(lambda: _video_vae().encoder)
-    return weight(_eye) + weight(d.UNetSpatioTemporalConditionModel) + coder
+    return {"image_encoder": weight(_eye), "unet": weight(d.UNetSpatioTemporalConditionModel), "vae": coder}
 
 
 def _video_vae() -> Any:
@@ -105,8 +124,9 @@ def _video_vae() -> Any:
     )  # fmt: skip
 
 
-def ltx() -> float:
-    return weight(_ltx) + weight(_t5) + weight(d.AutoencoderKLLTXVideo)
+def ltx() -> Parts:
+    vae = weight(d.AutoencoderKLLTXVideo)
+    return {"text_encoder": weight(_t5), "transformer": weight(_ltx), "vae": vae}
 
 
 def _ltx() -> Any:  # 13B
@@ -154,13 +174,21 @@ def _wan_pictures() -> Any:
     return d.WanTransformer3DModel(in_channels=36, image_dim=1280, added_kv_proj_dim=5120)
 
 
-def wan(*parts: Callable[[], Any], vae: Callable[[], Any] = d.AutoencoderKLWan, eye: int = 0) -> float:
+def wan(*denoisers: Callable[[], Any], vae: Callable[[], Any] = d.AutoencoderKLWan, eye: int = 0) -> Parts:
     """The vae and the eye are kept at 32 bits."""
-    return sum(map(weight, parts)) + weight(_umt5) + weight(vae, 4) + (weight(_eye, 4) if eye else 0.0)
+    return {
+        "text_encoder": weight(_umt5),
+        **{f"transformer_{number}": weight(each) for number, each in enumerate(denoisers, start=1)},
+        "vae": weight(vae, 4),
+        **({"image_encoder": weight(_eye, 4)} if eye else {}),
+    }
 
 
-def framepack() -> float:
-    return sum(map(weight, (_framepack, _llama, _clip, _siglip, d.AutoencoderKLHunyuanVideo)))
+def framepack() -> Parts:
+    return {
+        "text_encoder": weight(_llama), "text_encoder_2": weight(_clip), "transformer": weight(_framepack),
+        "vae": weight(d.AutoencoderKLHunyuanVideo), "image_encoder": weight(_siglip),
+    }  # fmt: skip
 
 
 def _framepack() -> Any:
@@ -185,24 +213,14 @@ def _siglip() -> Any:
     )  # fmt: skip
 
 
-#: GiB of weights on the device when all of them are there.
-WEIGHTS: dict[str, Callable[[], float]] = {
-    "animatediff": lambda: stable_diffusion() + weight(d.MotionAdapter),
-    "animatediff-lightning": lambda: stable_diffusion() + weight(d.MotionAdapter),
-    "animatelcm": lambda: stable_diffusion() + weight(d.MotionAdapter),
-    "animatediff-sparse": lambda: (
-        stable_diffusion() + weight(d.MotionAdapter) + weight(d.SparseControlNetModel)
-    ),
-    "animatediff-pose": lambda: (
-        stable_diffusion()
-        + weight(d.MotionAdapter)
-        + weight(_control)
-        + weight(_pose, 4)
-        + weight(_person, 4)
-    ),
-    "animatediff-depth": lambda: (
-        stable_diffusion() + weight(d.MotionAdapter) + weight(_control) + weight(_depth, 4)
-    ),
+#: GiB of each recipe's parts.
+PARTS: dict[str, Callable[[], Parts]] = {
+    "animatediff": stable_diffusion,
+    "animatediff-lightning": stable_diffusion,
+    "animatelcm": stable_diffusion,
+    "animatediff-sparse": lambda: stable_diffusion(d.SparseControlNetModel),
+    "animatediff-pose": lambda: stable_diffusion(_control),
+    "animatediff-depth": lambda: stable_diffusion(_control),
     "svd": svd,
     "svd-xt": svd,
     "t2i-svd": svd,  # its first model has left when the second comes
@@ -218,17 +236,68 @@ WEIGHTS: dict[str, Callable[[], float]] = {
     "wan-flf2v": lambda: wan(_wan_pictures, eye=1),
     "framepack": framepack,
 }
+#: GiB of what looks at a video, beside the pipeline.
+EYES: dict[str, Callable[[], float]] = {
+    "animatediff-pose": lambda: weight(_pose, 4) + weight(_person, 4),
+    "animatediff-depth": lambda: weight(_depth, 4),
+}
 
 
 def test_every_recipe_for_a_gpu_is_weighed() -> None:
-    assert WEIGHTS.keys() == {recipe.name for recipe in RECIPES.values() if recipe.memory >= 1}
+    assert PARTS.keys() == {recipe.name for recipe in RECIPES.values() if recipe.memory >= 1}
 
 
-@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("name", PARTS)
 def test_memory(name: str) -> None:
-    weights, memory = WEIGHTS[name](), RECIPES[name].memory
-    print(f"{name}: {weights:.1f} GiB of weights, {memory:.0f} GiB stated")  # noqa: T201, read with -s
+    weights, memory = sum(PARTS[name]().values()), RECIPES[name].memory
+    weights += EYES[name]() if name in EYES else 0.0
+    print(f"{name}: {weights:.1f} GiB of weights, {memory:g} GiB stated")  # noqa: T201, read with -s
     assert weights + LEAST <= memory <= weights + MOST
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [(name, least) for models in AUTO.models.values() for name, least in models.items() if name in PARTS],
+)
+def test_what_auto_takes_is_fast_where_it_is_taken(name: str, least: float) -> None:
+    """With no more free than it asks for, a part at a time is on the card, not a few layers."""
+    rung = choose(Machine("cuda", "a card", least, least), PARTS[name](), RECIPES[name].memory)
+    assert rung in ("whole", "parts")
+
+
+def work(recipe: Recipe, transformer: Any, width: int, height: int) -> float:
+    """Floating-point operations of a Wan clip that asks for nothing: two for each weight and token, and
+    attention between all tokens, at each step and, with guidance, twice."""
+    narrow = 32 if transformer.config.in_channels == 48 else 16  # pixels of a token's side
+    frames = recipe.request(Ask(prompt="a"), PICTURES[recipe.task], 1).frames
+    tokens = ((frames - 1) // 4 + 1) * (width // narrow) * (height // narrow)
+    config = transformer.config
+    wide = config.num_attention_heads * config.attention_head_dim
+    weights = sum(each.numel() for each in transformer.parameters())
+    once = 2 * weights * tokens + 4 * tokens**2 * wide * config.num_layers
+    assert recipe.steps and recipe.guidance
+    return once * recipe.steps.default * (2 if recipe.guidance.default > 1 else 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "build", "speed"),
+    [
+        ("wan-14b", d.WanTransformer3DModel, LARGE), ("wan-i2v", _wan_pictures, LARGE),
+        ("wan-flf2v", _wan_pictures, LARGE), ("wan-5b", _wan_middle, MIDDLE),
+        ("wan-5b-i2v", _wan_middle, MIDDLE), ("wan-1.3b", _wan_small, SMALL),
+    ],
+)  # fmt: skip
+def test_a_clip_that_asks_for_nothing_is_well_within_patience(
+    name: str, build: Callable[[], Any], speed: float
+) -> None:
+    """On the cards that auto takes it on: half of the time is for what this does not count."""
+    with torch.device("meta"):
+        transformer = build()
+    patience = load(CONFIG, {}).engine.patience
+    for size in RECIPES[name].sizes.values():
+        took = work(RECIPES[name], transformer, *size) / speed
+        print(f"{name}, {size}: {took:.0f} s of denoising")  # noqa: T201, read with -s
+        assert took <= patience / 2
 
 
 def test_the_published_sizes() -> None:
