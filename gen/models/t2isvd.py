@@ -40,6 +40,7 @@ class Model:
         self.first = self._first(device, cache)
         self.place = Place(self.first, device, memory=0.0, notes=cache, name=f"{recipe.name}-text")
         self.place.leave()
+        self.prompts = pipes.Prompts(self._encode)
         known = STABLE_DIFFUSION if type(self.first).__name__ == KINDS[0] else None
         self.glimpse = Glimpse(recipe, cache, part="text", known=known, device=device)
 
@@ -79,16 +80,16 @@ class Model:
         chunk = int(self.recipe.options.get("chunk", 4))
         total = steps + request.steps + -(-request.frames // chunk)
         view = pipes.View(self.glimpse, lambda latents: latents)
+        guidance = float(self.recipe.options.get("text_guidance", 7.5))
         latents = pipes.call(
             self.first, step, total,
             last=steps,
             view=view,
-            prompt=request.prompt,
-            negative_prompt=request.negative,
+            **self._words(request, guidance),
             height=request.height,
             width=request.width,
             num_inference_steps=steps,
-            guidance_scale=float(self.recipe.options.get("text_guidance", 7.5)),
+            guidance_scale=guidance,
             generator=pipes.dice(request.seed),
             output_type="latent",
         ).images  # fmt: skip
@@ -99,6 +100,20 @@ class Model:
         view.learn(latents, picture[None])
         step(steps, total, picture)
         return picture
+
+    def _words(self, request: Request, guidance: float) -> dict[str, Tensor]:
+        """The prompt as embeddings, kept for rerolls."""
+        words: dict[str, Tensor] = dict(self.prompts(request.prompt))
+        if guidance > 1:
+            words |= {f"negative_{name}": each for name, each in self.prompts(request.negative).items()}
+        return words
+
+    def _encode(self, text: str) -> dict[str, Tensor]:
+        found = self.first.encode_prompt(
+            text, device=self.place.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+        )
+        names = {"prompt_embeds": 0, "pooled_prompt_embeds": 2}  # between them, what is to be avoided
+        return {name: found[place] for name, place in names.items() if place < len(found)}
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ import tiny_video
 import torch
 
 from gen.errors import EngineError
-from gen.models import animatediff, framepack, ltx, svd, t2isvd, wan
+from gen.models import animatediff, framepack, ltx, pipe, svd, t2isvd, wan
 
 # Of diffusers' own Euler scheduler with this numpy.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -103,6 +103,12 @@ def test_t2isvd(store: Path, tmp_path: Path) -> None:
     assert previews[-3:] == [(3, painted[0][1]), (4, None), (5, None)]  # it stays in sight
     clip = judge(model, request, [], steps=5)
     differs(model, request, [], clip, prompt="blue", negative="b", seed=8)
+    read: list[int] = []
+    with pipe.watched(model.first.text_encoder, lambda: read.append(1)):
+        model.frames(replace(request, seed=9), [], silent)
+        assert read == []  # a reroll's prompt is known
+        model.frames(replace(request, prompt="green"), [], silent)
+        assert read == [1]
     with pytest.raises(EngineError) as found:
         made(t2isvd.Model, tmp_path, {**weights, "text": weights["base"]})
     assert "is no text-to-image model" in tiny.refused(found)
