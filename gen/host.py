@@ -67,6 +67,7 @@ class Host:
         self._clips = 0  # under way
         self._child: Child | None = None
         self._rest: asyncio.Task[None] | None = None
+        self._ahead: int | None = None  # the command to load a model that no clip has asked for yet
         self._usual: dict[str, float] = {}  # the longest step of each recipe so far
 
     @property
@@ -87,12 +88,16 @@ class Host:
 
     async def start(self, name: str = "") -> None:
         """Starts the child ahead of its first clip, and has it load that recipe's model if its weights are
-        here. Raises EngineError."""
+        here, and try it if it is compiled; a clip that comes meanwhile ends that. Raises EngineError."""
         async with self._turn:
             self.lab.wake()
             child = await self._ready()
-            if name:
-                await self._told(child, name, lambda step: None, do="load")
+            if name and not self._clips:  # one that came meanwhile loads its own
+                self._ahead = next(self._numbers)
+                try:
+                    await self._told(child, name, lambda step: None, do="load", number=self._ahead)
+                finally:
+                    self._ahead = None
 
     async def make(self, request: Request, progress: Progress, *, limit: int, found: str = "refuse") -> Clip:
         """A clip of at most `limit` bytes, judged by its recipe's check. Raises EngineError, NotAllowed.
@@ -110,6 +115,8 @@ class Host:
             progress(replace(step, preview=last or None))  # the last picture stays while the file is made
 
         self._clips += 1
+        if self._ahead is not None and self._child:  # a model that is being loaded is loaded, no more
+            self._child.tell(id=self._ahead, do="cancel")
         self.lab.wake()
         try:
             reel = await self._framed(recipe, request, name, found, tell)
@@ -148,12 +155,14 @@ class Host:
     async def fetch(self, name: str, progress: Progress) -> int:
         """How many bytes of that recipe's weights were missing, and now are here. Raises EngineError."""
         async with self._turn:
-            value = await self._told(await self._ready(), name, progress, do="fetch")
+            child, number = await self._ready(), next(self._numbers)
+            value = await self._told(child, name, progress, do="fetch", number=number)
         return int(value["size"])
 
-    async def _told(self, child: Child, name: str, progress: Progress, *, do: str) -> dict[str, Any]:
+    async def _told(
+        self, child: Child, name: str, progress: Progress, *, do: str, number: int
+    ) -> dict[str, Any]:
         """What came of a command about a recipe; cancelled, it ends the child, which can begin it anew."""
-        number = next(self._numbers)
         child.tell(id=number, do=do, recipe=asdict(self.recipes[name]))
         try:
             return await self._heard(child, number, name, progress)
@@ -221,6 +230,8 @@ class Host:
                         self._usual[recipe] = max(longest, self._usual.get(recipe, 0.0))
                     value: dict[str, Any] = message["value"]
                     return value
+                case "cancelled":  # a command that gave way
+                    return {}
                 case "error":
                     fault = Failure(**message["failure"]).error()
                     if isinstance(fault, EngineDied):

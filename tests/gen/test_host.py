@@ -335,6 +335,54 @@ async def test_a_model_is_loaded_ahead_of_its_first_clip(hosts: Hosts) -> None:
     assert {step.stage for step in watch.steps} == {"making", "encoding"}
 
 
+async def test_a_compiled_model_is_tried_ahead_and_nothing_is_kept_of_it(
+    hosts: Hosts, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, watch = hosts(), Watch()
+    with caplog.at_level(logging.INFO, "gen.process"):
+        await host.start("quick")
+        assert "was tried ahead" not in caplog.text
+        await host.start("compiled")
+    assert "model compiled was tried ahead" in caplog.text
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert host._usual == {}  # nor is its pace taken for a clip's
+    await host.make(asked("compiled"), watch, limit=AMPLE)
+    assert {step.stage for step in watch.steps} == {"making", "encoding"}
+
+
+async def test_a_trial_gives_way_to_the_first_clip(hosts: Hosts, caplog: pytest.LogCaptureFixture) -> None:
+    host, watch = hosts(), Watch()
+    with caplog.at_level(logging.INFO, "gen.process"):
+        starting = asyncio.create_task(host.start("compiled slowly"))  # 16 seconds of it
+        await until(lambda: host.warm == ("compiled slowly",), 40)
+        assert (await host.make(asked(), watch, limit=AMPLE)).frames == 8
+        await starting
+    assert "was tried ahead" not in caplog.text
+    assert host.warm == ("compiled slowly", "quick")  # it stays loaded
+    assert {step.stage for step in watch.steps} == {"loading", "making", "encoding"}
+
+
+async def test_a_clip_that_comes_before_the_child_is_there_waits_for_no_trial(
+    hosts: Hosts, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = hosts()
+    with caplog.at_level(logging.INFO, "gen.process"):
+        starting = asyncio.create_task(host.start("compiled slowly"))
+        await asyncio.sleep(0)  # it has the device
+        assert (await host.make(asked(), nobody, limit=AMPLE)).frames == 8
+        await starting
+    assert "was tried ahead" not in caplog.text
+    assert host.warm == ("quick",)
+
+
+async def test_a_trial_that_fails_is_told_and_the_next_clip_is_made(hosts: Hosts) -> None:
+    host = hosts()
+    with pytest.raises(EngineError):
+        await host.start("compiled badly")
+    assert host.warm == ()
+    assert (await host.make(asked(), nobody, limit=AMPLE)).frames == 8
+
+
 async def test_a_bot_may_stop_while_a_model_is_loaded_ahead(hosts: Hosts) -> None:
     host = hosts()
     starting = asyncio.create_task(host.start("sleepy"))

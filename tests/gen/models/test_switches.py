@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ import torch._inductor.config
 from diffusers.models.attention_dispatch import _AttentionBackendRegistry
 
 from gen.errors import EngineError
+from gen.host import Host
 from gen.models import animatediff, device, framepack, svd, switches, wan
+from gen.recipe import Range
 
 #: Tracing code is slow on a machine that others use.
 pytestmark = pytest.mark.timeout(600)
@@ -71,6 +75,19 @@ def test_blocks_are_compiled_and_make_the_same_clip(
     (said,) = [one.message for one in caplog.records if "pieces were compiled" in one.message]
     assert said == f"fast: {count} pieces were compiled"
     assert np.abs(made.astype(int) - plain.frames(request, [], silent)).max() <= 1
+
+
+async def test_at_the_start_code_is_compiled_before_anyone_asks(
+    parts: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = tiny.recipe("fast", family="animatediff", weights=parts, options={"compile": "eager"})
+    recipe = replace(recipe, steps=Range(default=4, least=2, most=8), sizes={"1:1": (16, 16)}, clip_frames=4)
+    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
+    async with Host({"fast": recipe}, tmp_path, cache=tmp_path, environ=environ, device="cpu") as host:
+        with caplog.at_level(logging.INFO, "gen.process"):
+            await host.start("fast")
+    assert re.search(r"fast: [1-9]\d* pieces were compiled", caplog.text)
+    assert "model fast was tried ahead" in caplog.text
 
 
 @pytest.fixture(scope="session")
