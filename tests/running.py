@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -104,6 +105,21 @@ class Bot:
     def verify(self) -> None:
         """No exception was swallowed."""
         assert "Traceback" not in self.words, self.words
+
+
+class Held:
+    """A request that waits at the stand-in, which has a thread of its own, until it is let go."""
+
+    def __init__(self) -> None:
+        self._free = threading.Event()
+
+    async def pass_by(self) -> None:
+        """What the fault does."""
+        await asyncio.to_thread(self._free.wait, 60)
+
+    def let_go(self) -> None:
+        """It and all that come after it go on."""
+        self._free.set()
 
 
 @asynccontextmanager

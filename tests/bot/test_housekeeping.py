@@ -21,7 +21,7 @@ from db.ledger import Ledger
 from gen.errors import Undeliverable
 from gen.job import Asker, Clip, Job, Request, State, Task
 from tests.bot.conftest import Scene, configured
-from tests.running import ROOT, read, running
+from tests.running import ROOT, Held, read, running
 
 NOW = 1_000 * DAY
 
@@ -194,8 +194,11 @@ async def _bot(data: Path, place: Any, *arguments: str) -> tuple[int, str]:
 async def test_a_backup_is_taken_while_the_bot_works_and_put_back_when_it_is_stopped(tmp_path: Path) -> None:
     async with running(tmp_path, configured(tmp_path)) as (place, bot):
         scene, copy = Scene(place, place.channel("clips"), place.person("Ada")), tmp_path / "copy.db"
+        held = Held()
+        place.faults.add("POST", f"/channels/{scene.channel}/messages", held.pass_by)
         await (await scene.ask("under way", model="slow", seconds=2)).message()
         code, words = await _bot(bot.data, place, "backup", str(copy))
+        held.let_go()
         assert code == 0 and "1 jobs" in words, read
         await scene.until_done()
         await scene.ask("after the backup")
@@ -209,7 +212,7 @@ async def test_a_backup_is_taken_while_the_bot_works_and_put_back_when_it_is_sto
         code, words = await _bot(bot.data, place, "restore", str(copy))
         assert code == 0 and "1 jobs" in words, read
         await bot.start()
-        # The job was waiting when the copy was taken: it is made once more, and found where it was posted.
+        # The job was under way when the copy was taken: it is taken up again, and found where it was posted.
         rolled = f"/channels/{scene.channel}/messages/{scene.clips()[0]['id']}/reactions/*"
         await place.until(lambda: len(place.journal.requests(rolled, "PUT")) == 2)
         text = read(await (await scene.person.slash(scene.channel, "history")).message())

@@ -20,7 +20,7 @@ from db.ledger import Ledger
 from gen.job import Job, State
 from playground.server import Playground
 from tests.bot.test_board import JOB, Line
-from tests.running import Bot, clips, running
+from tests.running import Bot, Held, clips, running
 
 MODELS = recipe("slow", step_seconds=0.2) + recipe("hungry", oom_at=2)
 
@@ -126,24 +126,18 @@ async def test_a_failure_is_said_though_its_ticket_was_deleted_and_goes_with_the
 async def test_a_clip_on_its_way_up_goes_with_the_persons_data(tmp_path: Path) -> None:
     async with running(tmp_path, settings(tmp_path)) as (place, _):
         ada, channel = place.person("Ada"), place.channel("clips")
-        arrived, forgotten = asyncio.Event(), asyncio.Event()
-
-        async def hold() -> None:
-            arrived.set()
-            await forgotten.wait()
-
+        held = Held()
         path = f"/channels/{channel}/messages"
-        place.faults.add("POST", path, hold, when="after")
+        place.faults.add("POST", path, held.pass_by, when="after")
         await ada.slash(channel, "animate", {"prompt": "a dark plum"})
-        async with asyncio.timeout(40):
-            await arrived.wait()
+        await place.until(lambda: clips(place, channel))
         deed = await ada.slash(channel, "privacy delete")
         message = await deed.message()
         await ada.press(int(message["id"]), f"forget:{ada.id}")
         ledger = tmp_path / "bot" / "zoetrope.db"
         await place.until(lambda: not count(ledger))
         assert clips(place, channel)
-        forgotten.set()
+        held.let_go()
         await place.until(lambda: not clips(place, channel))
         said = place.world.last(channel, ada.id, 100)
         assert not [one for one in said if "a dark plum" in one["content"]]
