@@ -13,7 +13,7 @@ import tiny
 import torch
 
 from gen.errors import OutOfMemory
-from gen.models import device, pipe
+from gen.models import device
 from gen.models.device import Machine, Place, choose, is_short, look, shrink, weigh
 
 WAN = {"text_encoder": 10.6, "transformer": 2.7, "vae": 0.5}  # GiB, of the small one
@@ -50,23 +50,6 @@ def test_types_of_numbers() -> None:
     assert card(8).brain == torch.bfloat16
 
 
-@pytest.fixture
-def made(store: Path) -> Any:
-    """A fresh pipeline for pictures."""
-    folder = store / "ladder"
-    if not folder.exists():
-        tiny.stable_diffusion(folder)
-    given = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
-    return pipe.assemble(diffusers.StableDiffusionPipeline, folder, dtype=torch.float32, given=given)
-
-
-def shown(made: Any) -> Any:
-    out = made(
-        "red star", height=16, width=16, num_inference_steps=2, generator=pipe.dice(1), output_type="np"
-    )
-    return out.images[0]
-
-
 def test_weigh(made: Any) -> None:
     parts = weigh(made)
     assert set(parts) == {"vae", "text_encoder", "unet"}
@@ -75,32 +58,32 @@ def test_weigh(made: Any) -> None:
 
 
 def test_layers_come_and_go(made: Any) -> None:
-    wanted = shown(made)
+    wanted = tiny.picture(made)
     device.put(made, "layers", "cpu")
-    assert np.array_equal(wanted, shown(made))
+    assert np.array_equal(wanted, tiny.picture(made))
     hooks = [each for each in made.unet.modules() if getattr(each, "_diffusers_hook", None)]
     assert len(hooks) > 20
 
 
 def test_parts_come_and_go(made: Any) -> None:
-    wanted = shown(made)
+    wanted = tiny.picture(made)
     device.put(made, "parts", "cpu:0")
     assert {type(each).__name__ for each in (made.unet._hf_hook, made.text_encoder._hf_hook)} == {
         "CpuOffload"
     }
-    assert np.array_equal(wanted, shown(made))
+    assert np.array_equal(wanted, tiny.picture(made))
     made.maybe_free_model_hooks()
     device.put(made, "layers", "cpu")  # from one rung to the next
-    assert np.array_equal(wanted, shown(made))
+    assert np.array_equal(wanted, tiny.picture(made))
 
 
 def test_a_denoiser_of_eight_bits(made: Any) -> None:
-    wanted, before = shown(made), weigh(made)
+    wanted, before = tiny.picture(made), weigh(made)
     assert shrink(made) == 1
     after = weigh(made)
     assert after["unet"] < before["unet"] * 0.5
     assert after["vae"] == before["vae"]
-    rough = np.abs(shown(made) - wanted)
+    rough = np.abs(tiny.picture(made) - wanted)
     assert 0 < rough.mean() < 0.05
 
 
@@ -120,7 +103,7 @@ def test_out_of_memory_steps_down_and_is_remembered(made: Any, tmp_path: Path) -
         tries.append(place.rung)
         if place.rung in ("whole", "parts"):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return shown(made)
+        return tiny.picture(made)
 
     assert place.run(work).shape == (16, 16, 3)
     assert tries == ["whole", "parts", "layers"]

@@ -6,7 +6,6 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import numpy as np
 import pytest
 import streams
@@ -14,7 +13,7 @@ import tiny
 import tiny_video
 import torch
 
-from gen.models import device, pipe, svd, t2isvd
+from gen.models import device, svd, t2isvd
 from gen.models.device import RUNGS, Machine, Place
 
 # Of diffusers' own Euler scheduler with this numpy.
@@ -25,23 +24,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 def streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Layers come and go in streams."""
     streams.act(monkeypatch)
-
-
-@pytest.fixture
-def made(store: Path) -> Any:
-    """A fresh pipeline for pictures."""
-    folder = store / "every-way"
-    if not folder.exists():
-        tiny.stable_diffusion(folder)
-    given = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
-    return pipe.assemble(diffusers.StableDiffusionPipeline, folder, dtype=torch.float32, given=given)
-
-
-def shown(made: Any) -> Any:
-    out = made(
-        "red star", height=16, width=16, num_inference_steps=2, generator=pipe.dice(1), output_type="np"
-    )
-    return out.images[0]
 
 
 def hung(made: Any) -> set[str]:
@@ -58,34 +40,34 @@ def hung(made: Any) -> set[str]:
 
 def test_from_every_rung_to_every_other(made: Any) -> None:
     """Exact, until weights are narrowed to 8 bits; from then on all rungs show the same again."""
-    wanted = shown(made)
+    wanted = tiny.picture(made)
     for start, end in permutations([rung for rung in RUNGS if rung != "small"], 2):
         for rung in (start, end):
             device.put(made, rung, "cpu:0")
-            assert np.array_equal(wanted, shown(made)), (start, end)
+            assert np.array_equal(wanted, tiny.picture(made)), (start, end)
             assert bool(hung(made)) == (rung == "layers")
     device.put(made, "small", "cpu:0")
-    rough = shown(made)
+    rough = tiny.picture(made)
     assert 0 < np.abs(rough - wanted).mean() < 0.05
     for rung in RUNGS:
         for each in (rung, "small"):
             device.put(made, each, "cpu:0")
-            assert np.array_equal(rough, shown(made)), rung
+            assert np.array_equal(rough, tiny.picture(made)), rung
             assert ("group_offloading" in hung(made)) == (each in ("layers", "small"))
 
 
 @pytest.mark.parametrize("rung", ["whole", "parts"])
 def test_a_clip_that_ends_in_the_middle_leaves_every_weight_whole(made: Any, rung: str) -> None:
     """Memory runs out in one layer, while the next one is on its way to the device."""
-    wanted = shown(made)
+    wanted = tiny.picture(made)
     device.put(made, "layers", "cpu:0")
-    shown(made)  # learns in which order layers are wanted
+    tiny.picture(made)  # learns in which order layers are wanted
     handle = made.unet.mid_block.resnets[0].conv1.register_forward_pre_hook(short)
     with pytest.raises(torch.OutOfMemoryError):
-        shown(made)
+        tiny.picture(made)
     handle.remove()
     device.put(made, rung, "cpu:0")
-    assert np.array_equal(wanted, shown(made))
+    assert np.array_equal(wanted, tiny.picture(made))
 
 
 def short(*_: Any) -> None:
@@ -96,14 +78,14 @@ def short(*_: Any) -> None:
 def test_memory_that_runs_out_all_the_way_down(made: Any, tmp_path: Path) -> None:
     place = Place(made, "cpu:0", memory=0.0, notes=tmp_path, name="tiny")
     place.machine = Machine("cuda", "a card", 1, 1)
-    wanted, tries = shown(made), []
+    wanted, tries = tiny.picture(made), []
     handle = made.vae.decoder.conv_in.register_forward_pre_hook(
         lambda *_: short() if place.rung != "small" else None
     )
 
     def work() -> Any:
         tries.append(place.rung)
-        return shown(made)
+        return tiny.picture(made)
 
     rough = place.run(work)
     handle.remove()

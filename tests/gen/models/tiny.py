@@ -21,6 +21,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from gen.errors import EngineError
 from gen.job import Request
+from gen.models import pipe
 from gen.recipe import Recipe, load
 
 WIDTH = 32  # of the prompts' embeddings
@@ -157,3 +158,19 @@ def refused(found: Any) -> str:
     text = str(error)
     assert "/tmp" not in text and "/home" not in text, text  # noqa: S108, a path is what must not be there
     return text
+
+
+def painter(folder: Path) -> Any:
+    """A pipeline for pictures, from the folder's weights or new ones."""
+    if not folder.exists():
+        stable_diffusion(folder)
+    given = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
+    return pipe.assemble(StableDiffusionPipeline, folder, dtype=torch.float32, given=given)
+
+
+def picture(made: Any) -> Any:
+    """What a painter paints: (16, 16, 3), from 0 to 1, always the same."""
+    out = made(
+        "red star", height=16, width=16, num_inference_steps=2, generator=pipe.dice(1), output_type="np"
+    )
+    return out.images[0]
