@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.stage import OURS, config, memory, recipe, started
+from bench.stage import OURS, Ended, config, memory, recipe, started
+from bot.__main__ import LATER
 from playground.person import Impossible
 from playground.server import Playground
 
@@ -90,10 +91,15 @@ class Day:
         self._born = 0.0
 
     async def wake(self) -> None:
-        """Starts the bot."""
-        self.process = await self.life.enter_async_context(
-            started(self.place, OURS, self.data, self.settings)
-        )
+        """Starts the bot, as a service manager does: again while it says that Discord is away."""
+        while True:
+            begun = started(self.place, OURS, self.data, self.settings)
+            try:
+                self.process = await self.life.enter_async_context(begun)
+                break
+            except Ended as end:
+                if end.code != LATER:
+                    raise
         self._early, self._born = 0, time.monotonic()
 
     async def kill_bot(self) -> None:

@@ -87,6 +87,14 @@ def config(data: Path, more: str = "") -> Path:
     return path
 
 
+class Ended(AssertionError):
+    """The bot ended before it was connected."""
+
+    def __init__(self, code: int | None, words: str) -> None:
+        super().__init__(f"The bot ended with {code}:\n{words[-3000:]}")
+        self.code = code
+
+
 @asynccontextmanager
 async def started(
     place: Playground, command: Sequence[str], data: Path, settings: Path
@@ -111,15 +119,14 @@ async def started(
 
 
 async def _ready(place: Playground, process: asyncio.subprocess.Process, data: Path) -> None:
-    """Waits until the bot is connected. Raises AssertionError with its log when it ends instead."""
+    """Waits until the bot is connected. Raises Ended with its log when it ends instead."""
     known = frozenset(place.socket.sessions)
     ready = asyncio.create_task(place.until(lambda: _connected(place, known), 60))
     ended = asyncio.create_task(process.wait())
     await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
     if ended.done():
         ready.cancel()
-        words = (data / "bot.log").read_text("utf-8", "replace")
-        raise AssertionError(f"The bot ended with {process.returncode}:\n{words[-3000:]}")
+        raise Ended(process.returncode, (data / "bot.log").read_text("utf-8", "replace"))
     ended.cancel()
     await ready
 
