@@ -91,11 +91,10 @@ class Delivery:
         """Deletes the clip's message; if that does not work, it stays."""
         if job.message is None:
             return
-        there = replace(job, asker=replace(job.asker, channel=job.channel))
-        if job.channel != job.asker.channel:  # its owner's direct messages, where no answer is
-            there = replace(there, asker=replace(there.asker, answer=None))
+        answer = job.asker.answer if job.channel == job.asker.channel else None  # else direct messages
+        asker = replace(job.asker, channel=job.channel, answer=answer)
         try:
-            await self._post.delete(there, job.message)
+            await self._post.delete(replace(job, asker=asker), job.message)
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             log.warning("job %s: its clip stays in channel %s: %s", job.id, job.channel, error)
 

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from gen.errors import Undeliverable, Unreachable
 from gen.job import Job, State
@@ -61,7 +60,7 @@ class Courier:
         for wait in (0.0, *self.waits):
             await asyncio.sleep(wait)
             if await self.ledger.find(job.id) is None:
-                return _forgotten(job)
+                return job.forgotten()
             ended = await self._try(job)
             if ended is not job:
                 return await self._written(ended)
@@ -78,7 +77,7 @@ class Courier:
             return found
         if job.state is State.POSTED:
             await self.delivery.take_back(job)
-        return _forgotten(job)
+        return job.forgotten()
 
     async def _try(self, job: Job) -> Job:
         """The job POSTED or FAILED; the job itself when another try may work."""
@@ -98,8 +97,3 @@ class Courier:
         finally:
             self.trying -= 1
         return job.posted(there.message, self.now(), there.channel)
-
-
-def _forgotten(job: Job) -> Job:
-    """The end of a job that the ledger no longer has."""
-    return replace(job, state=State.CANCELLED, clip=None)

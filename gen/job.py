@@ -298,6 +298,10 @@ class Job:
         """It ends because someone who may said so."""
         return self._to(State.CANCELLED, ended=now)
 
+    def forgotten(self) -> Job:
+        """It ends without a clip, wherever it stood: the ledger no longer has it."""
+        return replace(self, state=State.CANCELLED, clip=None)
+
     def ticketed(self, message: int | None) -> Job:
         """The same state, with the ticket's message."""
         return replace(self, ticket=message)

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from gen.breaker import Breaker
 from gen.errors import EngineDied, EngineError, TimedOut, ZoetropeError
@@ -131,7 +130,7 @@ class Worker:
         if await self.ledger.record(job):
             return job
         log.warning("job %s: the ledger would not have it %s", job.id, job.state)
-        return await self.ledger.find(job.id) or replace(job, state=State.CANCELLED, clip=None)
+        return await self.ledger.find(job.id) or job.forgotten()
 
     async def _outcome(self, run: Run) -> Job:
         job = run.job

@@ -443,7 +443,8 @@ async def test_where_files_take_longer_than_frames_they_set_the_pace(ledger: Led
 
 
 async def test_the_clip_in_the_lab_and_the_next_one_are_both_taken_up_after_a_stop(ledger: Ledger) -> None:
-    before = House(ledger, Tier(waiting=10), lambda: 1000.0)
+    ticks = itertools.count(1000)
+    before = House(ledger, Tier(waiting=10), lambda: float(next(ticks)))
     async with before.open():
         one, two = await before.animate("one"), await before.animate("two")
         progress = await before.engine.begun.get()
