@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from gen.errors import EngineError
 from gen.models import control, weights
 from gen.models import pipe as pipes
-from gen.models.device import Place, look
+from gen.models.device import Place, brisk, look
 from gen.models.glimpse import KNOWN, Glimpse
 from gen.models.switches import Switches
 
@@ -185,7 +185,8 @@ class Model:
 
     def _pictured(self, latents: Tensor) -> Tensor:
         vae = self.pipe.vae
-        pictures: Tensor = vae.decode((latents / vae.config.scaling_factor).to(vae.dtype)).sample
+        with brisk(self.device):
+            pictures: Tensor = vae.decode((latents / vae.config.scaling_factor).to(vae.dtype)).sample
         return pictures
 
     def _ends(self, request: Request, pictures: Sequence[Pixels]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +75,15 @@ def look(device: str) -> Machine:
         most = torch.mps.recommended_max_memory() / GIB
         return Machine(kind, "Apple", most - torch.mps.driver_allocated_memory() / GIB, most)
     return Machine("cpu", "the processor", 0.0, 0.0)
+
+
+def brisk(device: str) -> AbstractContextManager[object]:
+    """Within it a processor that has bfloat16 multiplies in it: a decoder is faster by half, and bytes differ
+    by one or two."""
+    able = torch.cpu.get_capabilities()
+    if torch.device(device).type == "cpu" and (able.get("avx512_bf16") or able.get("amx_bf16")):
+        return torch.autocast("cpu", torch.bfloat16)
+    return nullcontext()
 
 
 def weigh(pipe: Any) -> dict[str, float]:

@@ -22,24 +22,29 @@ SIDES = {
     "down": ("down", "down", "downward", "downwards", "to the bottom", "towards the bottom",
              "from top to bottom"),
     "diagonal": ("diagonally", "diagonally", "diagonally", "along a diagonal", "on a diagonal",
-                 "diagonally across the screen", "in a diagonal line"),
-    "orbiting": ("in a circle", "in circles", "round and round", "around in a circle", "around the center"),
+                 "diagonally across the screen", "in a diagonal line", "diagonally down",
+                 "diagonally downwards", "down and to the right", "from the top left to the bottom right"),
+    "orbiting": ("in a circle", "in circles", "round and round", "around in a circle", "around the center",
+                 "in an orbit", "in a circular path", "along a circle", "around the middle"),
 }  # fmt: skip
 DEEDS = {
     "still": ("still", "standing still", "not moving", "static", "motionless", "staying still",
     "that does not move",
-              "holding still", "stays still", "resting", "is still", "stationary"),
-    "up": ("rising", "rises"),
-    "down": ("falling", "falls", "sinking", "dropping"),
+              "holding still", "stays still", "resting", "is still", "stationary", "does not move", "at rest",
+              "staying in place", "without moving"),
+    "up": ("rising", "rises", "ascending"),
+    "down": ("falling", "falls", "sinking", "dropping", "descending"),
     "left": (), "right": (),
     "diagonal": ("diagonal motion", "in diagonal motion"),
     "spinning": ("spinning", "spinning", "spins", "rotating", "rotates", "is spinning", "spinning around",
                  "turning around", "twirling", "that spins", "rotating in place", "spinning in place",
-                 "turning"),
+                 "turning", "spinning clockwise", "rotating clockwise", "rotates around itself",
+                 "spins counterclockwise", "rotating anticlockwise"),
     "growing": ("growing", "growing", "grows", "getting bigger", "getting larger", "expanding", "expands",
-                "becoming bigger", "is growing", "that grows", "gets bigger", "growing in size"),
+                "becoming bigger", "is growing", "that grows", "gets bigger", "growing in size", "enlarging",
+                "growing larger", "scaling up"),
     "shrinking": ("shrinking", "shrinking", "shrinks", "getting smaller", "gets smaller", "becoming smaller",
-                  "contracting", "is shrinking", "that shrinks", "shrinking in size"),
+                  "contracting", "is shrinking", "that shrinks", "shrinking in size", "scaling down"),
     "bouncing": ("bouncing", "bouncing", "bounces", "bouncing up and down", "jumping", "jumping up and down",
                  "is bouncing", "that bounces", "hopping"),
     "orbiting": ("orbiting", "orbiting", "orbits", "circling", "circles around", "is orbiting",
@@ -56,15 +61,19 @@ BEFORE = {
 MOVES = {
     "zoom-in": ("zooms in", "zoom in", "zooming in"),
     "zoom-out": ("zooms out", "zoom out", "zooming out"),
-    "pan-left": ("pans left", "pan left", "panning left", "pans to the left"),
-    "pan-right": ("pans right", "pan right", "panning right", "pans to the right"),
-    "tilt-up": ("tilts up", "tilt up", "tilting up", "pans up", "pan up"),
-    "tilt-down": ("tilts down", "tilt down", "tilting down", "pans down", "pan down"),
-    "rolling-clockwise": ("rolls clockwise", "rotates clockwise", "rolling clockwise", "rotate clockwise"),
+    "pan-left": ("pans left", "pan left", "panning left", "pans to the left", "pan to the left"),
+    "pan-right": ("pans right", "pan right", "panning right", "pans to the right", "pan to the right"),
+    "tilt-up": ("tilts up", "tilt up", "tilting up", "pans up", "pan up", "panning up"),
+    "tilt-down": ("tilts down", "tilt down", "tilting down", "pans down", "pan down", "panning down"),
+    "rolling-clockwise": ("rolls clockwise", "rotates clockwise", "rolling clockwise", "rotate clockwise",
+                          "rotating clockwise", "roll clockwise"),
     "rolling-anticlockwise": ("rolls anticlockwise", "rotates anticlockwise", "rolling anticlockwise",
                               "rotates counterclockwise", "rolls counterclockwise",
-                              "rotate counterclockwise"),
+                              "rotate counterclockwise", "rotating counterclockwise", "roll anticlockwise",
+                              "rotates counter-clockwise", "rolls counter-clockwise"),
 }  # fmt: skip
+LENSES = ("camera {}", "the camera {}", "with the camera {}", ", camera {}", "camera: {}", "{}")
+"""Ways to say whose move it is; the last is not for words that could as well be an object's."""
 OPENINGS = (
     "a video of", "an animation of", "a clip of", "video of", "show me", "a short clip showing", "animate",
     "make", "please make", "there is", "an animated", "a movie of", "a scene with", "create", "draw",
@@ -93,10 +102,11 @@ def caption(scene: Scene, rng: random.Random, noise: float = 0.25) -> str:
         parts.append(ground)
     if scene.camera:
         move = rng.choice(MOVES[scene.camera])
-        words = rng.choice(("camera {}", "the camera {}", "{}", "with the camera {}", ", camera {}")).format(
-            move
-        )
-        parts.insert(len(parts) if rng.random() < 0.8 else 0, words)
+        words = rng.choice(LENSES[:-1] if move.startswith("rotat") else LENSES).format(move)
+        if rng.random() < 0.8:
+            parts.append(words)
+        else:
+            parts.insert(0, words + rng.choice(("", "", ",", ":", " over")))
     if rng.random() < 0.2 and parts:
         parts.insert(0, rng.choice(OPENINGS))
     if rng.random() < noise:
@@ -175,6 +185,8 @@ def _thing(thing: Thing, rng: random.Random) -> str:
     article = rng.choice(("a", "a", "a", "a", "the", "one", ""))
     if article == "a" and phrase[:1] in "aeiou":
         article = "an"
+    if after and rng.random() < 0.08:
+        phrase += ","
     return " ".join(part for part in (article if phrase else "", phrase, after) if part)
 
 

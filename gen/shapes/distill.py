@@ -38,30 +38,35 @@ class Wrapped(nn.Module):
         return {name.replace("/", "."): tensor.detach() for name, tensor in self.tensors.items()}
 
 
-def fit_lora(
-    plan: Plan, source: Source, teacher: UNetMotionModel, move: str, guidance: float, clips: int = 6
-) -> dict[str, Tensor]:
+def fit_lora(plan: Plan, source: Source, teacher: UNetMotionModel, swift: UNetMotionModel, move: str,
+             guidance: float, clips: int = 6) -> dict[str, Tensor]:  # fmt: skip
     """Trains the LoRA of one camera move to do without words what the teacher does when the prompt names
     the move, with guidance towards it; the official layout's tensors.
 
-    Everything else stays as it is. Names are those of the LoRAs of AnimateDiff v2: `unet.`, the motion
-    module's attention, `processor.to_q_lora.down.weight` and so on.
+    One set of tensors learns that on two networks in turn, the teacher and the four-step `swift`: on the
+    latter what `fit_lightning` asks of it. Everything else stays as it is. Names are those of the LoRAs of
+    AnimateDiff v2: `unet.`, the motion module's attention, `processor.to_q_lora.down.weight` and so on.
     """
     teacher = teacher.eval().requires_grad_(False)
     teacher.set_attn_processor(Plain())
-    model = copy.deepcopy(teacher).train()
-    target = r".*motion_modules.*\.(to_q|to_k|to_v|to_out\.0)"
-    model.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=target), adapter_name="move")
-    grown = {name: p for name, p in model.named_parameters() if "lora_" in name}
-    wrapped = Wrapped(grown)
+    model, quick = with_lora(teacher), with_lora(swift)
+    wrapped = Wrapped(share_lora(model, quick))
     optimizer = Muon(wrapped.named_parameters(), rate=0.02, adam_rate=2e-3, outer=("lora",))
     alphas = new_scheduler().alphas_cumprod.to(plan.device)
     shown = Shown(source, move, clips)
+    nothing = source.prompts([""])
 
     def loss(done: float, rng: random.Random) -> Tensor:
         clean, silent, named, frames = shown.batch(4 if done < 0.85 else FRAMES, rng)
-        place_frames(model, frames)
-        place_frames(teacher, frames)
+        for each in (model, quick, teacher):
+            place_frames(each, frames)
+        if rng.random() < 0.5:
+            start = few(len(clean), rng, plan.device)
+            noisy, _ = noised(clean, torch.randn_like(clean), start, alphas)
+            with torch.autocast(plan.device, torch.bfloat16):
+                wanted = _goal(teacher, noisy, start, named, nothing, guidance, alphas)
+                made = quick(noisy, start, silent.repeat_interleave(len(frames), 0)).sample
+            return apart(made, wanted)
         steps = timesteps(len(clean), plan.device)
         noisy, _ = noised(clean, torch.randn_like(clean), steps, alphas)
         silent, named = (states.repeat_interleave(len(frames), 0) for states in (silent, named))
@@ -75,6 +80,29 @@ def fit_lora(
     average = train(f"lora-{move}", wrapped, optimizer, loss, plan, keep=0.97)
     place_frames(teacher, range(FRAMES))
     return {official(name): tensor.contiguous() for name, tensor in average.plain().items()}
+
+
+def with_lora(network: UNetMotionModel) -> UNetMotionModel:
+    """A copy with a LoRA on the attention of its motion modules, which alone is trained."""
+    model = copy.deepcopy(network).requires_grad_(False).train()
+    model.set_attn_processor(Plain())
+    target = r".*motion_modules.*\.(to_q|to_k|to_v|to_out\.0)"
+    model.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=target), adapter_name="move")
+    return model
+
+
+def share_lora(one: nn.Module, other: nn.Module) -> dict[str, nn.Parameter]:
+    """Gives the other network the LoRA of the first, which is returned by its tensors' names."""
+    grown = {name: p for name, p in one.named_parameters() if "lora_" in name}
+    for name, parameter in grown.items():
+        owner, _, last = name.rpartition(".")
+        setattr(other.get_submodule(owner), last, parameter)
+    return grown
+
+
+def few(count: int, rng: random.Random, device: str) -> Tensor:
+    """(count,) of the timesteps at which four-step modules are used."""
+    return torch.tensor([rng.choice(FEW) for _ in range(count)], device=device)
 
 
 class Shown:
@@ -133,14 +161,14 @@ def fit_lightning(
     wrapped = Wrapped(learned)
     optimizer = Muon(wrapped.named_parameters(), rate=0.004, adam_rate=3e-4)
     alphas = new_scheduler().alphas_cumprod.to(plan.device)
-    thinned = Thinned(source, clips, camera=0.3)
+    thinned = Thinned(source, clips, camera=0.3, two=0.45)
     nothing = source.prompts([""])
 
     def loss(done: float, rng: random.Random) -> Tensor:
         clean, _, states, frames = thinned.batch(4 if done < 0.8 else FRAMES, rng)
         place_frames(student, frames)
         place_frames(teacher, frames)
-        start = torch.tensor([FEW[rng.randrange(4)] for _ in range(len(clean))], device=plan.device)
+        start = few(len(clean), rng, plan.device)
         noisy, _ = noised(clean, torch.randn_like(clean), start, alphas)
         with torch.autocast(plan.device, torch.bfloat16):
             wanted = _goal(teacher, noisy, start, states, nothing, guidance, alphas)

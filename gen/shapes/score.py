@@ -20,6 +20,9 @@ import torch
 from diffusers import AnimateDiffPipeline, EulerDiscreteScheduler, MotionAdapter
 from safetensors.torch import load_file
 
+from gen.models.animatediff import CHUNK
+from gen.models.device import brisk
+from gen.models.pipe import pixels
 from gen.shapes.draw import draw
 from gen.shapes.reading import Frames, Reading, read
 from gen.shapes.scene import CAMERAS, COLOURS, KINDS, SHAPES, Scene, Thing, held_out, shows
@@ -185,15 +188,16 @@ def maker(pipe: AnimateDiffPipeline, weights: Path, steps: int, guidance: float)
         elif loaded:
             pipe.disable_lora()
         generator = torch.Generator("cpu").manual_seed(seed)
-        clip = pipe(
+        latents = pipe(
             prompt,
             num_inference_steps=steps,
             guidance_scale=guidance,
             num_frames=16,
             generator=generator,
-            output_type="np",
-        )
-        return np.asarray((clip.frames[0] * 255).round(), np.uint8)
+            output_type="latent",
+        ).frames
+        with brisk(pipe.device.type), torch.no_grad():
+            return pixels(pipe.decode_latents(latents, decode_chunk_size=CHUNK)[0].transpose(0, 1))
 
     return make
 

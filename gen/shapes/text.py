@@ -2,10 +2,8 @@
 codes.
 
 The codes are sums of orthogonal vectors, one for each value (a colour, a shape, a direction), so that two
-prompts
-that mean the same look the same to the image layers. From the end of the prompt on, every fourth position
-holds the
-first object, the second, the background and the camera.
+prompts that mean the same look the same to the image layers. From the end of the prompt on, every fourth
+position holds the first object, the second, the background and the camera.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""Training of Shapes from nothing, stage by stage: `python -m gen.shapes.train` does all that is not done
-yet.
+"""Training of Shapes from nothing: `python -m gen.shapes.train` does all stages that are not done yet.
 
 A stage that was stopped goes on from its last checkpoint; a finished one is not repeated. With workers,
-several
-processes train one network together, each on scenes of its own.
+several processes train one network together, each on scenes of its own, or several networks side by side.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from diffusers import (
     UNet2DConditionModel,
     UNetMotionModel,
 )
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -41,12 +39,12 @@ STEPS = {
     "image": 6000,
     "motion": 6000,
     "decoder": 2000,
-    "lora": 150,
     "lightning": 400,
+    "lora": 150,
 }
 """Stages in their order, and the most steps of each."""
 
-SHARES = {"text": 8, "vae": 15, "image": 22, "motion": 40, "decoder": 5, "lora": 9, "lightning": 6}
+SHARES = {"text": 8, "vae": 15, "image": 22, "motion": 40, "decoder": 5, "lightning": 6, "lora": 9}
 """How stages share the minutes, where they are counted."""
 
 
@@ -60,13 +58,13 @@ class Workshop:
     minutes: float
     steps: int | None
     rank: int = 0
+    workers: int = 1
     further: bool = False
 
     def plan(self, stage: str) -> Plan:
         """The stage's plan: as many steps as asked or usual, and the minutes it may take."""
         steps = self.steps or STEPS[stage]
-        minutes = self.minutes / (len(CAMERAS) if stage == "lora" else 1)
-        return Plan(steps, minutes, self.folder, self.seed, self.device, self.rank, self.further)
+        return Plan(steps, self.minutes, self.folder, self.seed, self.device, self.rank, self.further)
 
     def source(self) -> unet.Source:
         """The finished encoder and coder, frozen."""
@@ -76,16 +74,19 @@ class Workshop:
         coder = coder.to(self.device, memory_format=torch.channels_last)
         return unet.Source(words, encoder.to(self.device), coder, self.device)
 
-    def denoiser(self) -> UNetMotionModel:
-        """The image layers and motion modules that the motion stage left."""
+    def denoiser(self, swift: bool = False) -> UNetMotionModel:
+        """The image layers and motion modules that the motion stage left, or those of four steps."""
         image = UNet2DConditionModel.from_pretrained(self.folder / "unet")
         motion = MotionAdapter.from_pretrained(self.folder / "motion")
+        if swift:
+            motion.load_state_dict({k: t.float() for k, t in load_file(self.folder / LIGHTNING).items()})
         return UNetMotionModel.from_unet2d(image, motion).to(self.device)
 
 
 def do_text(shop: Workshop) -> None:
-    """Merges for the tokenizer, then the text encoder."""
-    words = text.tokenizer(shop.folder / "tokenizer")
+    """Merges for the tokenizer, unless there are some, then the text encoder."""
+    place = shop.folder / "tokenizer"
+    words = CLIPTokenizer.from_pretrained(place) if place.exists() else text.tokenizer(place)
     keep(shop, "text_encoder", text.fit(shop.plan("text"), words))
 
 
@@ -116,12 +117,13 @@ def do_decoder(shop: Workshop) -> None:
 
 
 def do_lora(shop: Workshop) -> None:
-    """A LoRA for each camera move."""
-    source, model = shop.source(), shop.denoiser()
-    for move in CAMERAS:
-        tensors = distill.fit_lora(shop.plan("lora"), source, model, move, guidance=GUIDANCE)
-        if shop.rank == 0:
-            put(tensors, shop.folder / "lora" / move / "pytorch_lora_weights.safetensors")
+    """A LoRA for each camera move; every worker has moves of its own."""
+    source, model, swift = shop.source(), shop.denoiser(), shop.denoiser(swift=True)
+    moves = CAMERAS[shop.rank :: shop.workers]
+    plan = dataclasses.replace(shop.plan("lora"), minutes=shop.minutes / max(1, len(moves)), rank=0)
+    for move in moves:
+        tensors = distill.fit_lora(plan, source, model, swift, move, guidance=GUIDANCE)
+        put(tensors, shop.folder / "lora" / move / "pytorch_lora_weights.safetensors")
 
 
 def do_lightning(shop: Workshop) -> None:
@@ -137,10 +139,12 @@ STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
     "image": (do_image, "image/config.json"),
     "motion": (do_motion, "unet/config.json"),
     "decoder": (do_decoder, "vae_fine/config.json"),
-    "lora": (do_lora, f"lora/{CAMERAS[-1]}/pytorch_lora_weights.safetensors"),
     "lightning": (do_lightning, LIGHTNING),
+    "lora": (do_lora, f"lora/{CAMERAS[-1]}/pytorch_lora_weights.safetensors"),
 }
 """What each stage does, and the file that shows that it is done."""
+ALONE = ("lora",)
+"""Stages whose workers train networks of their own."""
 
 
 def keep(shop: Workshop, name: str, model: Any) -> None:
@@ -192,10 +196,10 @@ def adopt(folder: Path, weights: Path) -> None:
 def work(rank: int, workers: int, meeting: str, stage: str, shop: Workshop) -> None:
     """One worker's share of a stage."""
     torch.set_num_threads(1 if workers > 1 else max(1, torch.get_num_threads()))
-    if workers > 1:
+    if workers > 1 and stage not in ALONE:
         group.init_process_group("gloo", init_method=meeting, rank=rank, world_size=workers)
     torch.manual_seed(shop.seed)
-    STAGES[stage][0](dataclasses.replace(shop, rank=rank))
+    STAGES[stage][0](dataclasses.replace(shop, rank=rank, workers=workers))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

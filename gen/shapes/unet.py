@@ -167,8 +167,11 @@ class Bank:
     """Encoded scenes with their prompts, used a few times each: drawing and encoding cost as much as a
     lesson."""
 
-    def __init__(self, source: Source, frames: Sequence[int] | None, size: int, camera: float) -> None:
-        self.source, self.frames, self.size, self.camera = source, frames, size, camera
+    def __init__(
+        self, source: Source, frames: Sequence[int] | None, size: int, camera: float, two: float = 0.3
+    ) -> None:
+        self.source, self.frames, self.size = source, frames, size
+        self.camera, self.two = camera, two
         self.clean: list[Tensor] = []
         self.near: list[Tensor] = []
         self.states: list[Tensor] = []
@@ -178,7 +181,7 @@ class Bank:
         """Adds scenes of the bank's frames, or of one random frame each time where it has none; the
         oldest go."""
         frames = self.frames or [rng.randrange(FRAMES)]
-        pairs = [asked(rng, self.camera) for _ in range(count)]
+        pairs = [asked(rng, self.camera, self.two) for _ in range(count)]
         texts = ["" if rng.random() < 0.08 else caption(said, rng) for _, said in pairs]
         clean, near = self.source.latents([scene for scene, _ in pairs], frames, rng)
         self.clean = [*self.clean, *clean][-self.size :]
@@ -217,8 +220,8 @@ def fit_image(plan: Plan, source: Source, batch: int = 40) -> UNet2DConditionMod
 class Thinned:
     """Banks of clips of which only some frames are seen, a few choices of frames at a time."""
 
-    def __init__(self, source: Source, clips: int, camera: float) -> None:
-        self.source, self.clips, self.camera = source, clips, camera
+    def __init__(self, source: Source, clips: int, camera: float, two: float) -> None:
+        self.source, self.clips, self.camera, self.two = source, clips, camera, two
         self.banks: dict[int, list[Bank]] = {}
 
     def batch(self, frames: int, rng: random.Random) -> tuple[Tensor, Tensor, Tensor, Sequence[int]]:
@@ -226,7 +229,7 @@ class Thinned:
         banks = self.banks.setdefault(frames, [])
         place = rng.randrange(4)
         if place >= len(banks) or banks[place].fed > 10 * self.clips:
-            fresh = Bank(self.source, sorted(rng.sample(range(FRAMES), frames)), 96, self.camera)
+            fresh = Bank(self.source, sorted(rng.sample(range(FRAMES), frames)), 96, self.camera, self.two)
             banks[place : place + 1] = [fresh]
             place = banks.index(fresh)
         bank, clips = banks[place], max(2, self.clips * 4 // frames)
@@ -243,7 +246,7 @@ def fit_motion(
     model.set_attn_processor(Plain())
     alphas = new_scheduler().alphas_cumprod.to(plan.device)
     optimizer = Muon(model.named_parameters(), rate=0.012, adam_rate=1.5e-3, outer=("conv_in", "conv_out"))
-    thinned = Thinned(source, batch, camera=0.6)
+    thinned = Thinned(source, batch, camera=0.45, two=0.5)
 
     def loss(done: float, rng: random.Random) -> Tensor:
         count = rng.choice((1, 1, 2, 4) if done < 0.3 else (1, 2, 4, 4)) if done < 0.88 else FRAMES

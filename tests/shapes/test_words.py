@@ -35,3 +35,15 @@ def test_captions_of_one_scene_differ() -> None:
     scene = Scene((Thing("star", "red", "big", "left"),), "stripes", "blue")
     rng = random.Random(0)
     assert len({caption(scene, rng) for _ in range(50)}) > 40
+
+
+def test_only_a_camera_that_is_named_rotates() -> None:
+    rng = random.Random(0)
+    texts = [
+        caption(Scene((Thing("star", "red", None, "left"),), "dots", "blue", move), rng, noise=0)
+        for move in ("rolling-clockwise", "rolling-anticlockwise")
+        for _ in range(300)
+    ]
+    assert all("camera" in text for text in texts if "rotat" in text)
+    assert any("rotates clockwise" in text for text in texts)
+    assert any("camera" not in text and "roll" in text for text in texts)
