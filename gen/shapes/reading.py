@@ -1,8 +1,7 @@
 """Frames read back by classical vision: which objects, which background, which motion, which camera.
 
 Nothing here knows how clips are drawn or made: colours are compared with the palette, outlines with
-templates drawn
-by OpenCV, and motion is followed from frame to frame.
+templates drawn by OpenCV, and motion is followed from frame to frame.
 """
 
 from __future__ import annotations

@@ -246,7 +246,7 @@ def fit_motion(
     model.set_attn_processor(Plain())
     alphas = new_scheduler().alphas_cumprod.to(plan.device)
     optimizer = Muon(model.named_parameters(), rate=0.012, adam_rate=1.5e-3, outer=("conv_in", "conv_out"))
-    thinned = Thinned(source, batch, camera=0.45, two=0.5)
+    thinned = Thinned(source, batch, camera=0.3, two=0.4)
 
     def loss(done: float, rng: random.Random) -> Tensor:
         count = rng.choice((1, 1, 2, 4) if done < 0.3 else (1, 2, 4, 4)) if done < 0.88 else FRAMES
