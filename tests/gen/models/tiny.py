@@ -22,6 +22,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from gen.errors import EngineError
 from gen.job import Request
 from gen.models import pipe
+from gen.models.device import brisk
 from gen.recipe import Recipe, load
 
 WIDTH = 32  # of the prompts' embeddings
@@ -174,3 +175,10 @@ def picture(made: Any) -> Any:
         "red star", height=16, width=16, num_inference_steps=2, generator=pipe.dice(1), output_type="np"
     )
     return out.images[0]
+
+
+@torch.no_grad()
+def decoded(made: Any, latents: torch.Tensor) -> Any:
+    """The bytes, as whole numbers, of what an AnimateDiff pipeline left in latents, decoded as ours does."""
+    with brisk("cpu"):
+        return pipe.pixels(made.decode_latents(latents)[0].transpose(0, 1)).astype(int)
