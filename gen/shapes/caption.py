@@ -11,6 +11,7 @@ from gen.vocabulary import COLOUR_WORDS, KIND_WORDS, SHAPE_WORDS, SIZE_WORDS
 WAYS = (
     "moving", "moves", "moving", "moves", "going", "goes", "heading", "heads", "sliding", "slides",
     "drifting", "flying", "flies", "travelling", "traveling", "floating", "gliding", "running", "that moves",
+    "move", "go", "which moves", "travels",
 )  # fmt: skip
 SIDES = {
     "left": ("left", "left", "to the left", "to the left", "leftward", "leftwards", "towards the left",
@@ -32,24 +33,27 @@ DEEDS = {
     "that does not move",
               "holding still", "stays still", "resting", "is still", "stationary", "does not move", "at rest",
               "staying in place", "without moving"),
-    "up": ("rising", "rises", "ascending"),
-    "down": ("falling", "falls", "sinking", "dropping", "descending"),
+    "up": ("rising", "rises", "rise", "ascending"),
+    "down": ("falling", "falls", "fall", "sinking", "dropping", "descending"),
     "left": (), "right": (),
     "diagonal": ("diagonal motion", "in diagonal motion"),
     "spinning": ("spinning", "spinning", "spins", "rotating", "rotates", "is spinning", "spinning around",
                  "turning around", "twirling", "that spins", "rotating in place", "spinning in place",
                  "turning", "spinning clockwise", "rotating clockwise", "rotates around itself",
-                 "spins counterclockwise", "rotating anticlockwise"),
+                 "spins counterclockwise", "rotating anticlockwise", "spin", "spin", "rotate",
+                 "spins around"),
     "growing": ("growing", "growing", "grows", "getting bigger", "getting larger", "expanding", "expands",
                 "becoming bigger", "is growing", "that grows", "gets bigger", "growing in size", "enlarging",
-                "growing larger", "scaling up"),
+                "growing larger", "scaling up", "grow", "grow", "get bigger", "enlarges"),
     "shrinking": ("shrinking", "shrinking", "shrinks", "getting smaller", "gets smaller", "becoming smaller",
-                  "contracting", "is shrinking", "that shrinks", "shrinking in size", "scaling down"),
+                  "contracting", "is shrinking", "that shrinks", "shrinking in size", "scaling down",
+                  "shrink", "shrink", "get smaller"),
     "bouncing": ("bouncing", "bouncing", "bounces", "bouncing up and down", "jumping", "jumping up and down",
-                 "is bouncing", "that bounces", "hopping"),
+                 "is bouncing", "that bounces", "hopping", "bounce", "bounce", "jumps", "jumps up and down",
+                 "bounces up and down"),
     "orbiting": ("orbiting", "orbiting", "orbits", "circling", "circles around", "is orbiting",
     "orbiting around",
-                 "orbiting the center", "that orbits", "circling around"),
+                 "orbiting the center", "that orbits", "circling around", "orbit", "orbit"),
 }  # fmt: skip
 BEFORE = {
     "still": ("still", "static", "motionless", "stationary"),
@@ -59,12 +63,18 @@ BEFORE = {
     "bouncing": ("bouncing", "jumping"), "orbiting": ("orbiting", "circling"),
 }  # fmt: skip
 MOVES = {
-    "zoom-in": ("zooms in", "zoom in", "zooming in"),
-    "zoom-out": ("zooms out", "zoom out", "zooming out"),
-    "pan-left": ("pans left", "pan left", "panning left", "pans to the left", "pan to the left"),
-    "pan-right": ("pans right", "pan right", "panning right", "pans to the right", "pan to the right"),
-    "tilt-up": ("tilts up", "tilt up", "tilting up", "pans up", "pan up", "panning up"),
-    "tilt-down": ("tilts down", "tilt down", "tilting down", "pans down", "pan down", "panning down"),
+    "zoom-in": ("zooms in", "zoom in", "zooming in", "zooms in", "zoom in", "zooming in", "moves closer",
+                "moving closer", "dolly in", "pushes in"),
+    "zoom-out": ("zooms out", "zoom out", "zooming out", "zooms out", "zoom out", "zooming out",
+                 "moves away", "moving away", "dolly out", "pulls back"),
+    "pan-left": ("pans left", "pan left", "panning left", "pans to the left", "pan to the left",
+                 "moves left", "moving to the left"),
+    "pan-right": ("pans right", "pan right", "panning right", "pans to the right", "pan to the right",
+                  "moves right", "moving to the right"),
+    "tilt-up": ("tilts up", "tilt up", "tilting up", "pans up", "pan up", "panning up", "moves up",
+                "moving up"),
+    "tilt-down": ("tilts down", "tilt down", "tilting down", "pans down", "pan down", "panning down",
+                  "moves down", "moving down"),
     "rolling-clockwise": ("rolls clockwise", "rotates clockwise", "rolling clockwise", "rotate clockwise",
                           "rotating clockwise", "roll clockwise"),
     "rolling-anticlockwise": ("rolls anticlockwise", "rotates anticlockwise", "rolling anticlockwise",
@@ -72,8 +82,22 @@ MOVES = {
                               "rotate counterclockwise", "rotating counterclockwise", "roll anticlockwise",
                               "rotates counter-clockwise", "rolls counter-clockwise"),
 }  # fmt: skip
+GROUNDS = {"gradient": ("gradient", "gradient"), "stripes": ("stripes", "stripes", "lines"),
+         "dots": ("dots", "dots", "polka dots", "spots")}  # fmt: skip
+"""What a background that is not plain consists of."""
 LENSES = ("camera {}", "the camera {}", "with the camera {}", ", camera {}", "camera: {}", "{}")
 """Ways to say whose move it is; the last is not for words that could as well be an object's."""
+LATER = (" {}", ", {},", " in {}", ", colored {},", ", coloured {},", " that is {}", ", which is {},")
+"""Ways to say a colour after its object."""
+PLACES = (
+    " on the left",
+    " on the right",
+    " in the middle",
+    " in the center",
+    " at the top",
+    " at the bottom",
+)
+"""Where one object stands is not among the things that Shapes knows."""
 OPENINGS = (
     "a video of", "an animation of", "a clip of", "video of", "show me", "a short clip showing", "animate",
     "make", "please make", "there is", "an animated", "a movie of", "a scene with", "create", "draw",
@@ -102,11 +126,11 @@ def caption(scene: Scene, rng: random.Random, noise: float = 0.25) -> str:
         parts.append(ground)
     if scene.camera:
         move = rng.choice(MOVES[scene.camera])
-        words = rng.choice(LENSES[:-1] if move.startswith("rotat") else LENSES).format(move)
+        words = rng.choice(LENSES[:-1] if move.startswith(("rotat", "mov")) else LENSES).format(move)
         if rng.random() < 0.8:
             parts.append(words)
         else:
-            parts.insert(0, words + rng.choice(("", "", ",", ":", " over")))
+            parts.insert(0, words + rng.choice(("", "", ",", ":", " over", " on", " around")))
     if rng.random() < 0.2 and parts:
         parts.insert(0, rng.choice(OPENINGS))
     if rng.random() < noise:
@@ -139,7 +163,7 @@ def _things(things: tuple[Thing, ...], rng: random.Random) -> str:
     if not things:
         return ""
     if len(things) == 1:
-        return _thing(things[0], rng)
+        return _thing(things[0], rng, rng.choice(PLACES) if rng.random() < 0.04 else "")
     first, second = things
     if first.motion == second.motion and first.motion not in (None, "still") and rng.random() < 0.6:
         plain = [_thing(Thing(t.shape, t.colour, t.size), rng) for t in things]
@@ -150,7 +174,15 @@ def _things(things: tuple[Thing, ...], rng: random.Random) -> str:
     link = rng.choice(
         (" and ", " and ", " and ", " and ", ", and ", ", ", " next to ", " while ", " beside ", " with ")
     )
-    return _thing(first, rng) + link + _thing(second, rng)
+    sides = (" on the left", " on the right") if rng.random() < 0.1 else ("", "")
+    alike = first.shape and first.shape == second.shape and first.colour and second.colour
+    if alike and not (first.size or second.size) and rng.random() < 0.4:
+        ones = [
+            " ".join(["one", thing.colour or "", *([_motion(thing.motion, rng)] if thing.motion else [])])
+            for thing in things
+        ]
+        return f"two {rng.choice(SHAPE_WORDS[first.shape or ''])}s, {' and '.join(ones)}"
+    return _thing(first, rng, sides[0]) + link + _thing(second, rng, sides[1])
 
 
 def _motion(motion: str, rng: random.Random, bare: bool = False) -> str:
@@ -163,13 +195,16 @@ def _motion(motion: str, rng: random.Random, bare: bool = False) -> str:
     return rng.choice(choices)
 
 
-def _thing(thing: Thing, rng: random.Random) -> str:
+def _thing(thing: Thing, rng: random.Random, place: str = "") -> str:
     size = rng.choice(SIZE_WORDS[thing.size]) if thing.size else ""
     colour = rng.choice(COLOUR_WORDS[thing.colour]) if thing.colour else ""
     noun = (
         rng.choice(SHAPE_WORDS[thing.shape]) if thing.shape else rng.choice(("", "shape", "thing", "object"))
     )
-    adjectives = [size, colour] if rng.random() < 0.85 else [colour, size]
+    later = rng.choice(LATER) if colour and rng.random() < 0.07 else ""
+    adjectives = [size, "" if later else colour]
+    if rng.random() < 0.15:
+        adjectives.reverse()
     before, after = "", ""
     if thing.motion and rng.random() < 0.15:
         before = rng.choice(BEFORE[thing.motion])
@@ -185,9 +220,19 @@ def _thing(thing: Thing, rng: random.Random) -> str:
     article = rng.choice(("a", "a", "a", "a", "the", "one", ""))
     if article == "a" and phrase[:1] in "aeiou":
         article = "an"
-    if after and rng.random() < 0.08:
+    phrase += later.format(colour) + place
+    if later.startswith(" that is") and after:
+        after = f"and {after}"
+    elif after and rng.random() < 0.08:
         phrase += ","
     return " ".join(part for part in (article if phrase else "", phrase, after) if part)
+
+
+def _stated_ground(kind: str | None, colour: str, rng: random.Random) -> str:
+    start = rng.choice(("background", "background:", "the background is", "and the background is", "bg"))
+    if kind in (None, "plain"):
+        return f"{start} {rng.choice(('', '', 'plain ', 'solid '))}{colour}"
+    return f"{start} {'a ' if kind == 'gradient' else ''}{colour} {rng.choice(GROUNDS[kind])}"
 
 
 def _ground(scene: Scene, rng: random.Random) -> str:
@@ -195,7 +240,9 @@ def _ground(scene: Scene, rng: random.Random) -> str:
         return ""
     colour = rng.choice(COLOUR_WORDS[scene.colour]) if scene.colour else ""
     place = rng.choice(("on", "on", "on", "over", "against", "in front of", "with", "before", "across"))
-    noun = rng.choice(("background", "background", "background", "backdrop", "wall", "field"))
+    noun = rng.choice(("background", "background", "background", "backdrop", "wall", "field", "bg"))
+    if colour and rng.random() < 0.1:
+        return _stated_ground(scene.kind, colour, rng)
     if scene.kind in (None, "plain"):
         plain = rng.choice(KIND_WORDS["plain"]) if scene.kind and (not colour or rng.random() < 0.4) else ""
         words = [word for word in (plain, colour) if word]
@@ -205,8 +252,7 @@ def _ground(scene: Scene, rng: random.Random) -> str:
     kind = rng.choice({"gradient": ("gradient", "gradient", "shaded"), "stripes": ("striped", "stripes",
     "stripe"),
                        "dots": ("dotted", "dots", "dot", "polka dot", "spotted")}[scene.kind])  # fmt: skip
-    nouns = {"gradient": ("gradient", "gradient"), "stripes": ("stripes", "stripes", "lines"),
-             "dots": ("dots", "dots", "polka dots", "spots")}[scene.kind]  # fmt: skip
+    nouns = GROUNDS[scene.kind]
     forms = (
         f"{place} {colour} {rng.choice(nouns)}",
         f"{place} a {colour} {kind} {noun}",

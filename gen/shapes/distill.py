@@ -7,6 +7,7 @@ import copy
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from diffusers import UNetMotionModel
@@ -179,6 +180,20 @@ def fit_lightning(
     student.load_state_dict(average.plain(), strict=False)
     place_frames(student, range(FRAMES))
     return student
+
+
+def carry(checkpoint: Path, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
+    """Moves four-step modules in training as far as the modules that taught them have moved since, so that
+    they go on from near where the new ones lead."""
+    if not checkpoint.exists():
+        return
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    for part in ("network", "average"):
+        for name, tensor in state[part].items():
+            plain = name.removeprefix("tensors.").replace("/", ".")
+            tensor += (after[plain].float() - before[plain].float()).view_as(tensor)
+    torch.save(state, checkpoint.with_suffix(".part"))
+    checkpoint.with_suffix(".part").replace(checkpoint)
 
 
 @torch.no_grad()

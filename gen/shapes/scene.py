@@ -89,13 +89,14 @@ def shows(shape: str | None, motion: str | None) -> bool:
     return not (motion == "spinning" and shape in ("circle", "ring"))
 
 
-_LESSONS = (*MOTIONS, "spinning", "spinning", "spinning")
-"""Motions as often as they are trained: outlines that turn are the hardest to learn."""
+_OUTLINES = (*SHAPES, "ring")
+_LESSONS = (*MOTIONS, *("spinning",) * 5)
+"""Shapes and motions as often as they are trained: holes and outlines that turn are the hardest to learn."""
 
 
 def _thing(rng: random.Random, banned: frozenset[tuple[str, str, str]]) -> Thing:
     while True:
-        shape, colour, motion = rng.choice(SHAPES), rng.choice(COLOURS), rng.choice(_LESSONS)
+        shape, colour, motion = rng.choice(_OUTLINES), rng.choice(COLOURS), rng.choice(_LESSONS)
         if (shape, colour, motion) not in banned and shows(shape, motion):
             return Thing(shape, colour, rng.choice((*SIZES, "medium", "medium")), motion)
 

@@ -38,13 +38,13 @@ STEPS = {
     "vae": 5000,
     "image": 6000,
     "motion": 6000,
-    "decoder": 2000,
+    "decoder": 3000,
     "lightning": 400,
     "lora": 150,
 }
 """Stages in their order, and the most steps of each."""
 
-SHARES = {"text": 8, "vae": 15, "image": 22, "motion": 40, "decoder": 5, "lightning": 6, "lora": 9}
+SHARES = {"text": 8, "vae": 15, "image": 22, "motion": 40, "decoder": 12, "lightning": 6, "lora": 9}
 """How stages share the minutes, where they are counted."""
 
 
@@ -101,19 +101,22 @@ def do_image(shop: Workshop) -> None:
 
 
 def do_motion(shop: Workshop) -> None:
-    """Image layers and motion modules on clips."""
+    """Image layers and motion modules on clips; what was learned from the old modules goes along."""
     image = UNet2DConditionModel.from_pretrained(shop.folder / "image")
     adopted = shop.folder / "motion_adopted"
     start = MotionAdapter.from_pretrained(adopted) if adopted.exists() else unet.new_motion()
     made, motion = unet.split(unet.fit_motion(shop.plan("motion"), shop.source(), image, start))
+    if shop.rank == 0 and (shop.folder / "motion").exists():
+        former = MotionAdapter.from_pretrained(shop.folder / "motion").state_dict()
+        distill.carry(shop.folder / "lightning.pt", former, motion.state_dict())
     keep(shop, "motion", motion)
     keep(shop, "unet", made)
 
 
 def do_decoder(shop: Workshop) -> None:
-    """The picture coder's decoder once more."""
+    """The picture coder's decoder once more, on what the denoiser makes."""
     coder = AutoencoderKL.from_pretrained(shop.folder / "vae")
-    keep(shop, "vae_fine", vae.polish(shop.plan("decoder"), coder))
+    keep(shop, "vae_fine", vae.polish(shop.plan("decoder"), coder, shop.source(), shop.denoiser()))
 
 
 def do_lora(shop: Workshop) -> None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import random
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, UNetMotionModel
 from torch import Tensor
+from torch.nn import functional
 
-from gen.shapes.draw import draw
+from gen.shapes.caption import caption
+from gen.shapes.draw import draw, draw_parts
 from gen.shapes.loop import Plan, train
 from gen.shapes.optimizer import Muon
-from gen.shapes.scene import FRAMES, SIDE, training_scene
+from gen.shapes.scene import FRAMES, SIDE, asked, training_scene
+from gen.shapes.unet import Plain, Source, new_scheduler, noised, place_frames
 
 CROP = 64
+MENDED = (40, 500)
+"""Timesteps of the noise that the denoiser mends for the decoder to learn from: outlines still stand."""
 
 
 def new() -> AutoencoderKL:
@@ -48,9 +53,9 @@ def crops(whole: Tensor, rng: random.Random, each: int = 2) -> Tensor:
     return torch.stack(out)
 
 
-def off(made: Tensor, real: Tensor) -> Tensor:
+def off(made: Tensor, real: Tensor, weight: Tensor | float = 1.0) -> Tensor:
     """How far pictures are apart: absolute and squared difference together."""
-    return (made - real).abs().mean() + 2 * (made - real).pow(2).mean()
+    return (((made - real).abs() + 2 * (made - real).pow(2)) * weight).mean()
 
 
 def fit(plan: Plan) -> AutoencoderKL:
@@ -75,18 +80,38 @@ def fit(plan: Plan) -> AutoencoderKL:
     return coder
 
 
-def polish(plan: Plan, coder: AutoencoderKL) -> AutoencoderKL:
-    """Trains the decoder alone on, which changes no latents: the denoiser may be trained before or after."""
+def polish(plan: Plan, coder: AutoencoderKL, source: Source, denoiser: UNetMotionModel) -> AutoencoderKL:
+    """Trains the decoder alone on, to show what the denoiser was given to mend, not what it made of it:
+    slightly bent outlines become straight.
+
+    No latent changes by that, so the denoiser may be trained on afterwards.
+    """
     coder = coder.to(plan.device, memory_format=torch.channels_last).requires_grad_(False)
     tail = ("decoder.", "post_quant_conv")
     learned = [(n, p.requires_grad_(True)) for n, p in coder.named_parameters() if n.startswith(tail)]
     optimizer = Muon(learned, rate=0.012, adam_rate=1e-3, outer=("conv_in", "conv_out", "quant_conv"))
+    denoiser = denoiser.eval().requires_grad_(False)
+    denoiser.set_attn_processor(Plain())
+    alphas = new_scheduler().alphas_cumprod.to(plan.device)
+    scale = coder.config.scaling_factor
 
     def loss(done: float, rng: random.Random) -> Tensor:
-        whole = pictures(5, rng, plan.device).contiguous(memory_format=torch.channels_last)
-        with torch.no_grad():
-            code = coder.encode(whole).latent_dist.mean
-        code = code + torch.randn_like(code) * 0.15  # what the denoiser makes is not quite clean
-        return off(coder.decode(code).sample, whole)
+        pairs = [asked(rng, camera=0.25, two=0.4) for _ in range(6)]
+        frames = [rng.randrange(FRAMES)]
+        whole, covers = draw_parts([scene for scene, _ in pairs], rng, frames, plan.device)
+        real = (whole[:, 0] * 2 - 1).contiguous(memory_format=torch.channels_last)
+        near = functional.max_pool2d(covers[:, 0], 9, stride=1, padding=4)
+        with torch.no_grad(), torch.autocast(plan.device, torch.bfloat16):
+            clean = coder.encode(real).latent_dist.mean.float() * scale
+            place_frames(denoiser, frames)
+            steps = torch.randint(*MENDED, (len(pairs),), device=plan.device)
+            noisy, _ = noised(clean, torch.randn_like(clean), steps, alphas)
+            states = source.prompts([caption(said, rng) for _, said in pairs])
+            velocity = denoiser(noisy.unsqueeze(2), steps, states).sample.squeeze(2).float()
+            signal = alphas[steps].sqrt().view(-1, 1, 1, 1)
+            mended = signal * noisy - (1 - signal**2).sqrt() * velocity
+        with torch.autocast(plan.device, torch.bfloat16):
+            made = coder.decode(mended / scale).sample
+        return off(made.float(), real, 1 + 3 * near)
 
     return train("decoder", coder, optimizer, loss, plan, keep=0.98)

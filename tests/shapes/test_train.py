@@ -79,3 +79,20 @@ def test_every_stage_trains_and_the_result_loads(tmp_path: Path, monkeypatch: py
         make = score.maker(score.pipeline(weights, swift), weights, 1, 1.0)
         clip = make("a red circle", 1, CAMERAS[-1])
         assert clip.shape == (16, 128, 128, 3)
+    assert_four_steps_go_along(parts)
+
+
+def assert_four_steps_go_along(parts: Path) -> None:
+    def learned() -> dict[str, torch.Tensor]:
+        state = torch.load(parts / "lightning.pt", weights_only=True)
+        return {name.removeprefix("tensors.").replace("/", "."): t for name, t in state["average"].items()}
+
+    def taught() -> dict[str, torch.Tensor]:
+        return load_file(parts / "motion" / "diffusion_pytorch_model.safetensors")
+
+    swift, full = learned(), taught()
+    train.main(["--stage", "motion", "--further", "--steps", "2", "--device", "cpu", "--folder", str(parts)])
+    moved = taught()
+    assert any(not torch.equal(full[name], moved[name]) for name in swift)
+    for name, tensor in learned().items():
+        assert torch.allclose(tensor - swift[name], moved[name] - full[name], atol=1e-6)
