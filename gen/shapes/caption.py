@@ -30,9 +30,8 @@ SIDES = {
 }  # fmt: skip
 DEEDS = {
     "still": ("still", "standing still", "not moving", "static", "motionless", "staying still",
-    "that does not move",
-              "holding still", "stays still", "resting", "is still", "stationary", "does not move", "at rest",
-              "staying in place", "without moving"),
+              "that does not move", "holding still", "stays still", "resting", "is still", "stationary",
+              "does not move", "at rest", "staying in place", "without moving"),
     "up": ("rising", "rises", "rise", "ascending"),
     "down": ("falling", "falls", "fall", "sinking", "dropping", "descending"),
     "left": (), "right": (),
@@ -52,8 +51,8 @@ DEEDS = {
                  "is bouncing", "that bounces", "hopping", "bounce", "bounce", "jumps", "jumps up and down",
                  "bounces up and down"),
     "orbiting": ("orbiting", "orbiting", "orbits", "circling", "circles around", "is orbiting",
-    "orbiting around",
-                 "orbiting the center", "that orbits", "circling around", "orbit", "orbit"),
+                 "orbiting around", "orbiting the center", "that orbits", "circling around", "orbit",
+                 "orbit"),
 }  # fmt: skip
 BEFORE = {
     "still": ("still", "static", "motionless", "stationary"),
@@ -85,18 +84,14 @@ MOVES = {
 GROUNDS = {"gradient": ("gradient", "gradient"), "stripes": ("stripes", "stripes", "lines"),
          "dots": ("dots", "dots", "polka dots", "spots")}  # fmt: skip
 """What a background that is not plain consists of."""
+PATTERNED = {"gradient": ("gradient", "gradient", "shaded"), "stripes": ("striped", "stripes", "stripe"),
+             "dots": ("dotted", "dots", "dot", "polka dot", "spotted")}  # fmt: skip
+"""What such a background is called."""
 LENSES = ("camera {}", "the camera {}", "with the camera {}", ", camera {}", "camera: {}", "{}")
 """Ways to say whose move it is; the last is not for words that could as well be an object's."""
 LATER = (" {}", ", {},", " in {}", ", colored {},", ", coloured {},", " that is {}", ", which is {},")
 """Ways to say a colour after its object."""
-PLACES = (
-    " on the left",
-    " on the right",
-    " in the middle",
-    " in the center",
-    " at the top",
-    " at the bottom",
-)
+PLACES = (" on the left", " on the right", " in the middle", " in the center", " at the top")
 """Where one object stands is not among the things that Shapes knows."""
 OPENINGS = (
     "a video of", "an animation of", "a clip of", "video of", "show me", "a short clip showing", "animate",
@@ -249,10 +244,7 @@ def _ground(scene: Scene, rng: random.Random) -> str:
         rng.shuffle(words)
         short = scene.colour and not plain and rng.random() < 0.15
         return f"{place} {colour}" if short else f"{place} a {' '.join(words)} {noun}"
-    kind = rng.choice({"gradient": ("gradient", "gradient", "shaded"), "stripes": ("striped", "stripes",
-    "stripe"),
-                       "dots": ("dotted", "dots", "dot", "polka dot", "spotted")}[scene.kind])  # fmt: skip
-    nouns = GROUNDS[scene.kind]
+    kind, nouns = rng.choice(PATTERNED[scene.kind]), GROUNDS[scene.kind]
     forms = (
         f"{place} {colour} {rng.choice(nouns)}",
         f"{place} a {colour} {kind} {noun}",
