@@ -42,13 +42,13 @@ MOTION_WORDS = {
     "still": ("still", "static", "motionless", "standing", "resting"),
     "left": ("left", "leftward", "leftwards"),
     "right": ("right", "rightward", "rightwards"),
-    "up": ("up", "upward", "upwards", "rising", "ascending"),
-    "down": ("down", "downward", "downwards", "falling", "sinking", "descending"),
+    "up": ("up", "upward", "upwards", "rising", "rises", "rise", "ascending"),
+    "down": ("down", "downward", "downwards", "falling", "falls", "fall", "sinking", "descending"),
     "diagonal": ("diagonal", "diagonally"),
     "spinning": ("spinning", "spins", "rotating", "rotates", "spin", "rotate", "twirling", "turning"),
     "growing": ("growing", "grows", "grow", "expanding", "enlarging", "bigger", "larger"),
     "shrinking": ("shrinking", "shrinks", "shrink", "smaller"),
-    "bouncing": ("bouncing", "bounces", "bounce", "jumping", "hopping"),
+    "bouncing": ("bouncing", "bounces", "bounce", "jumping", "jumps", "jump", "hopping"),
     "orbiting": ("orbiting", "orbits", "orbit", "circling", "circles"),
 }
 
@@ -64,6 +64,7 @@ CAMERA_WORDS = (
     "tilts",
     "rolling",
     "rolls",
+    "dolly",
 )
 
 GROUPS = {

@@ -1,9 +1,10 @@
-"""Scenes put into words in many ways; the words say exactly what the scene states, no more."""
+"""Scenes put into words in many ways; of what Shapes knows, the words say exactly what the scene states."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from gen.shapes.scene import Scene, Thing
 from gen.vocabulary import COLOUR_WORDS, KIND_WORDS, SHAPE_WORDS, SIZE_WORDS
@@ -11,7 +12,7 @@ from gen.vocabulary import COLOUR_WORDS, KIND_WORDS, SHAPE_WORDS, SIZE_WORDS
 WAYS = (
     "moving", "moves", "moving", "moves", "going", "goes", "heading", "heads", "sliding", "slides",
     "drifting", "flying", "flies", "travelling", "traveling", "floating", "gliding", "running", "that moves",
-    "move", "go", "which moves", "travels",
+    "which moves", "travels",
 )  # fmt: skip
 SIDES = {
     "left": ("left", "left", "to the left", "to the left", "leftward", "leftwards", "towards the left",
@@ -32,28 +33,33 @@ DEEDS = {
     "still": ("still", "standing still", "not moving", "static", "motionless", "staying still",
               "that does not move", "holding still", "stays still", "resting", "is still", "stationary",
               "does not move", "at rest", "staying in place", "without moving"),
-    "up": ("rising", "rises", "rise", "ascending"),
-    "down": ("falling", "falls", "fall", "sinking", "dropping", "descending"),
+    "up": ("rising", "rises", "ascending"),
+    "down": ("falling", "falls", "sinking", "dropping", "descending"),
     "left": (), "right": (),
     "diagonal": ("diagonal motion", "in diagonal motion"),
     "spinning": ("spinning", "spinning", "spins", "rotating", "rotates", "is spinning", "spinning around",
                  "turning around", "twirling", "that spins", "rotating in place", "spinning in place",
                  "turning", "spinning clockwise", "rotating clockwise", "rotates around itself",
-                 "spins counterclockwise", "rotating anticlockwise", "spin", "spin", "rotate",
-                 "spins around"),
+                 "spins counterclockwise", "rotating anticlockwise", "spins around"),
     "growing": ("growing", "growing", "grows", "getting bigger", "getting larger", "expanding", "expands",
                 "becoming bigger", "is growing", "that grows", "gets bigger", "growing in size", "enlarging",
-                "growing larger", "scaling up", "grow", "grow", "get bigger", "enlarges"),
+                "growing larger", "scaling up", "enlarges"),
     "shrinking": ("shrinking", "shrinking", "shrinks", "getting smaller", "gets smaller", "becoming smaller",
-                  "contracting", "is shrinking", "that shrinks", "shrinking in size", "scaling down",
-                  "shrink", "shrink", "get smaller"),
+                  "contracting", "is shrinking", "that shrinks", "shrinking in size", "scaling down"),
     "bouncing": ("bouncing", "bouncing", "bounces", "bouncing up and down", "jumping", "jumping up and down",
-                 "is bouncing", "that bounces", "hopping", "bounce", "bounce", "jumps", "jumps up and down",
+                 "is bouncing", "that bounces", "hopping", "jumps", "jumps up and down",
                  "bounces up and down"),
     "orbiting": ("orbiting", "orbiting", "orbits", "circling", "circles around", "is orbiting",
-                 "orbiting around", "orbiting the center", "that orbits", "circling around", "orbit",
-                 "orbit"),
+                 "orbiting around", "orbiting the center", "that orbits", "circling around"),
 }  # fmt: skip
+VERBS = {
+    "still": ("stand still",), "left": ("move left", "go to the left"), "right": ("move right", "go right"),
+    "up": ("rise", "move up", "go up"), "down": ("fall", "move down", "go down"),
+    "diagonal": ("move diagonally",), "spinning": ("spin", "spin", "rotate"),
+    "growing": ("grow", "get bigger"), "shrinking": ("shrink", "get smaller"),
+    "bouncing": ("bounce", "bounce", "jump"), "orbiting": ("orbit", "move in a circle"),
+}  # fmt: skip
+"""What one is made to do (“make a star spin”), or several do."""
 BEFORE = {
     "still": ("still", "static", "motionless", "stationary"),
     "left": ("left-moving",), "right": ("right-moving",),
@@ -89,10 +95,12 @@ PATTERNED = {"gradient": ("gradient", "gradient", "shaded"), "stripes": ("stripe
 """What such a background is called."""
 LENSES = ("camera {}", "the camera {}", "with the camera {}", ", camera {}", "camera: {}", "{}")
 """Ways to say whose move it is; the last is not for words that could as well be an object's."""
-LATER = (" {}", ", {},", " in {}", ", colored {},", ", coloured {},", " that is {}", ", which is {},")
+AMBIGUOUS = ("rotat", "mov", "push", "pull")
+"""How such words begin."""
+LATER = (", {},", " in {}", ", colored {},", ", coloured {},", " that is {}", ", which is {},")
 """Ways to say a colour after its object."""
 PLACES = (" on the left", " on the right", " in the middle", " in the center", " at the top")
-"""Where one object stands is not among the things that Shapes knows."""
+"""Places that a caption may name for one object; Shapes passes them over."""
 OPENINGS = (
     "a video of", "an animation of", "a clip of", "video of", "show me", "a short clip showing", "animate",
     "make", "please make", "there is", "an animated", "a movie of", "a scene with", "create", "draw",
@@ -115,17 +123,20 @@ def caption(scene: Scene, rng: random.Random, noise: float = 0.25) -> str:
     """One way to say the scene; `noise` is how often unknown words, capitals and marks are mixed in."""
     parts = [_things(scene.things, rng)]
     ground = _ground(scene, rng)
-    if ground and rng.random() < 0.12:
+    ahead = bool(ground) and rng.random() < 0.12
+    if ahead:
         parts.insert(0, ground + rng.choice((",", ",", ":", "")))
     elif ground:
         parts.append(ground)
     if scene.camera:
         move = rng.choice(MOVES[scene.camera])
-        words = rng.choice(LENSES[:-1] if move.startswith(("rotat", "mov")) else LENSES).format(move)
+        words = rng.choice(LENSES[:-1] if move.startswith(AMBIGUOUS) else LENSES).format(move)
         if rng.random() < 0.8:
             parts.append(words)
         else:
-            parts.insert(0, words + rng.choice(("", "", ",", ":", " over", " on", " around")))
+            named = not ahead and scene.things and scene.things[0].shape
+            onto = ("", "", ",", ":", " over", " on") if named else ("", "", ",", ":")
+            parts.insert(0, words + rng.choice(onto))
     if rng.random() < 0.2 and parts:
         parts.insert(0, rng.choice(OPENINGS))
     if rng.random() < noise:
@@ -158,10 +169,12 @@ def _things(things: tuple[Thing, ...], rng: random.Random) -> str:
     if not things:
         return ""
     if len(things) == 1:
-        return _thing(things[0], rng, rng.choice(PLACES) if rng.random() < 0.04 else "")
+        return _lone(things[0], rng)
     first, second = things
     if first.motion == second.motion and first.motion not in (None, "still") and rng.random() < 0.6:
         plain = [_thing(Thing(t.shape, t.colour, t.size), rng) for t in things]
+        if rng.random() < 0.3:
+            return f"{plain[0]} and {plain[1]} {rng.choice(('', 'both '))}{rng.choice(VERBS[first.motion])}"
         return (
             f"{plain[0]} and {plain[1]} {rng.choice(('both ', 'both ', 'both are ', 'are both '))}"
             + _motion(first.motion, rng, bare=True)
@@ -169,15 +182,27 @@ def _things(things: tuple[Thing, ...], rng: random.Random) -> str:
     link = rng.choice(
         (" and ", " and ", " and ", " and ", ", and ", ", ", " next to ", " while ", " beside ", " with ")
     )
+    alike = first.shape == second.shape and (first.motion is None) == (second.motion is None)
+    if first.shape and alike and _plain(first) and _plain(second) and rng.random() < 0.4:
+        noun = rng.choice(SHAPE_WORDS[first.shape])
+        ones = " and ".join(_one(thing, rng) for thing in things)
+        return f"two {noun}{'es' if noun.endswith('x') else 's'}, {ones}"
     sides = (" on the left", " on the right") if rng.random() < 0.1 else ("", "")
-    alike = first.shape and first.shape == second.shape and first.colour and second.colour
-    if alike and not (first.size or second.size) and rng.random() < 0.4:
-        ones = [
-            " ".join(["one", thing.colour or "", *([_motion(thing.motion, rng)] if thing.motion else [])])
-            for thing in things
-        ]
-        return f"two {rng.choice(SHAPE_WORDS[first.shape or ''])}s, {' and '.join(ones)}"
     return _thing(first, rng, sides[0]) + link + _thing(second, rng, sides[1])
+
+
+def _lone(thing: Thing, rng: random.Random) -> str:
+    if thing.motion and rng.random() < 0.07:
+        return f"{_thing(replace(thing, motion=None), rng)} {rng.choice(VERBS[thing.motion])}"
+    return _thing(thing, rng, rng.choice(PLACES) if rng.random() < 0.04 else "")
+
+
+def _plain(thing: Thing) -> bool:
+    return thing.colour is not None and thing.size is None
+
+
+def _one(thing: Thing, rng: random.Random) -> str:
+    return f"one {thing.colour}" + (f" {_motion(thing.motion, rng, bare=True)}" if thing.motion else "")
 
 
 def _motion(motion: str, rng: random.Random, bare: bool = False) -> str:
@@ -196,7 +221,7 @@ def _thing(thing: Thing, rng: random.Random, place: str = "") -> str:
     noun = (
         rng.choice(SHAPE_WORDS[thing.shape]) if thing.shape else rng.choice(("", "shape", "thing", "object"))
     )
-    later = rng.choice(LATER) if colour and rng.random() < 0.07 else ""
+    later = rng.choice(LATER) if colour and noun and rng.random() < 0.07 else ""
     adjectives = [size, "" if later else colour]
     if rng.random() < 0.15:
         adjectives.reverse()
@@ -227,7 +252,7 @@ def _stated_ground(kind: str | None, colour: str, rng: random.Random) -> str:
     start = rng.choice(("background", "background:", "the background is", "and the background is", "bg"))
     if kind in (None, "plain"):
         return f"{start} {rng.choice(('', '', 'plain ', 'solid '))}{colour}"
-    return f"{start} {'a ' if kind == 'gradient' else ''}{colour} {rng.choice(GROUNDS[kind])}"
+    return f"{start} {colour} {rng.choice(GROUNDS[kind])}"
 
 
 def _ground(scene: Scene, rng: random.Random) -> str:

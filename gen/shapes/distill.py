@@ -191,7 +191,7 @@ def carry(checkpoint: Path, before: Mapping[str, Tensor], after: Mapping[str, Te
     for part in ("network", "average"):
         for name, tensor in state[part].items():
             plain = name.removeprefix("tensors.").replace("/", ".")
-            tensor += (after[plain].float() - before[plain].float()).view_as(tensor)
+            tensor += after[plain] - before[plain]
     torch.save(state, checkpoint.with_suffix(".part"))
     checkpoint.with_suffix(".part").replace(checkpoint)
 

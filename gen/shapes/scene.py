@@ -91,7 +91,8 @@ def shows(shape: str | None, motion: str | None) -> bool:
 
 _OUTLINES = (*SHAPES, "ring")
 _LESSONS = (*MOTIONS, *("spinning",) * 5)
-"""Shapes and motions as often as they are trained: holes and outlines that turn are the hardest to learn."""
+"""Shapes and motions as often as they are picked: holes and outlines that turn are the hardest to learn.
+A circle or ring that would spin is picked anew."""
 
 
 def _thing(rng: random.Random, banned: frozenset[tuple[str, str, str]]) -> Thing:

@@ -101,7 +101,8 @@ def do_image(shop: Workshop) -> None:
 
 
 def do_motion(shop: Workshop) -> None:
-    """Image layers and motion modules on clips; what was learned from the old modules goes along."""
+    """Image layers and motion modules on clips. Four-step modules in training go along; their own
+    `--further` finishes them, and that of the LoRAs fits those."""
     image = UNet2DConditionModel.from_pretrained(shop.folder / "image")
     adopted = shop.folder / "motion_adopted"
     start = MotionAdapter.from_pretrained(adopted) if adopted.exists() else unet.new_motion()
@@ -115,8 +116,7 @@ def do_motion(shop: Workshop) -> None:
 
 def do_decoder(shop: Workshop) -> None:
     """The picture coder's decoder once more, on what the denoiser makes."""
-    coder = AutoencoderKL.from_pretrained(shop.folder / "vae")
-    keep(shop, "vae_fine", vae.polish(shop.plan("decoder"), coder, shop.source(), shop.denoiser()))
+    keep(shop, "vae_fine", vae.polish(shop.plan("decoder"), shop.source(), shop.denoiser()))
 
 
 def do_lora(shop: Workshop) -> None:

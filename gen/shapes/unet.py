@@ -131,6 +131,12 @@ def noised(clean: Tensor, noise: Tensor, steps: Tensor, alphas: Tensor) -> tuple
     return signal * clean + blur * noise, signal * noise - blur * clean
 
 
+def cleaned(noisy: Tensor, velocity: Tensor, steps: Tensor, alphas: Tensor) -> Tensor:
+    """The clean latents to which a velocity leads in one step."""
+    alpha = alphas[steps].view(-1, *[1] * (noisy.ndim - 1))
+    return alpha.sqrt() * noisy - (1 - alpha).sqrt() * velocity
+
+
 def timesteps(count: int, device: str) -> Tensor:
     """Mostly the middle and loud noise levels, where colours, places and outlines are decided."""
     quiet, main, last = torch.rand(count) * 0.25, 0.25 + 0.75 * torch.rand(count), torch.ones(count)

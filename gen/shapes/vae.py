@@ -14,7 +14,7 @@ from gen.shapes.draw import draw, draw_parts
 from gen.shapes.loop import Plan, train
 from gen.shapes.optimizer import Muon
 from gen.shapes.scene import FRAMES, SIDE, asked, training_scene
-from gen.shapes.unet import Plain, Source, new_scheduler, noised, place_frames
+from gen.shapes.unet import Plain, Source, cleaned, new_scheduler, noised, place_frames
 
 CROP = 64
 MENDED = (40, 500)
@@ -54,7 +54,7 @@ def crops(whole: Tensor, rng: random.Random, each: int = 2) -> Tensor:
 
 
 def off(made: Tensor, real: Tensor, weight: Tensor | float = 1.0) -> Tensor:
-    """How far pictures are apart: absolute and squared difference together."""
+    """How far pictures are apart, where the weight says most: absolute and squared difference together."""
     return (((made - real).abs() + 2 * (made - real).pow(2)) * weight).mean()
 
 
@@ -80,13 +80,13 @@ def fit(plan: Plan) -> AutoencoderKL:
     return coder
 
 
-def polish(plan: Plan, coder: AutoencoderKL, source: Source, denoiser: UNetMotionModel) -> AutoencoderKL:
-    """Trains the decoder alone on, to show what the denoiser was given to mend, not what it made of it:
-    slightly bent outlines become straight.
+def polish(plan: Plan, source: Source, denoiser: UNetMotionModel) -> AutoencoderKL:
+    """Trains the source's decoder alone on: from what the denoiser makes of a noisy frame in one step it
+    learns to show the frame as it was drawn, so that slightly bent outlines become straight.
 
     No latent changes by that, so the denoiser may be trained on afterwards.
     """
-    coder = coder.to(plan.device, memory_format=torch.channels_last).requires_grad_(False)
+    coder = source.coder
     tail = ("decoder.", "post_quant_conv")
     learned = [(n, p.requires_grad_(True)) for n, p in coder.named_parameters() if n.startswith(tail)]
     optimizer = Muon(learned, rate=0.012, adam_rate=1e-3, outer=("conv_in", "conv_out", "quant_conv"))
@@ -101,15 +101,15 @@ def polish(plan: Plan, coder: AutoencoderKL, source: Source, denoiser: UNetMotio
         whole, covers = draw_parts([scene for scene, _ in pairs], rng, frames, plan.device)
         real = (whole[:, 0] * 2 - 1).contiguous(memory_format=torch.channels_last)
         near = functional.max_pool2d(covers[:, 0], 9, stride=1, padding=4)
-        with torch.no_grad(), torch.autocast(plan.device, torch.bfloat16):
-            clean = coder.encode(real).latent_dist.mean.float() * scale
-            place_frames(denoiser, frames)
+        states = source.prompts([caption(said, rng) for _, said in pairs])
+        place_frames(denoiser, frames)
+        with torch.no_grad():
+            clean = coder.encode(real).latent_dist.mean * scale
             steps = torch.randint(*MENDED, (len(pairs),), device=plan.device)
             noisy, _ = noised(clean, torch.randn_like(clean), steps, alphas)
-            states = source.prompts([caption(said, rng) for _, said in pairs])
-            velocity = denoiser(noisy.unsqueeze(2), steps, states).sample.squeeze(2).float()
-            signal = alphas[steps].sqrt().view(-1, 1, 1, 1)
-            mended = signal * noisy - (1 - signal**2).sqrt() * velocity
+            with torch.autocast(plan.device, torch.bfloat16):
+                velocity = denoiser(noisy.unsqueeze(2), steps, states).sample.squeeze(2).float()
+            mended = cleaned(noisy, velocity, steps, alphas)
         with torch.autocast(plan.device, torch.bfloat16):
             made = coder.decode(mended / scale).sample
         return off(made.float(), real, 1 + 3 * near)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from gen.shapes import text, train
+from gen.shapes import text, train, unet
 from gen.shapes.distill import official
 from gen.shapes.loop import Plan
 from gen.shapes.loop import train as loop
@@ -55,6 +55,14 @@ def test_a_stage_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     assert len(done) == 6
     assert torch.equal(done[3], stopped)
     assert torch.load(tmp_path / "line.pt", weights_only=True)["step"] == 6
+
+
+def test_the_velocity_leads_from_noise_back_to_the_latents() -> None:
+    clean, noise = torch.randn(3, 8, 4, 4), torch.randn(3, 8, 4, 4)
+    alphas, steps = unet.new_scheduler().alphas_cumprod, torch.tensor([999, 400, 3])
+    noisy, velocity = unet.noised(clean, noise, steps, alphas)
+    assert torch.allclose(unet.cleaned(noisy, velocity, steps, alphas), clean, atol=1e-5)
+    assert not torch.allclose(noisy, clean, atol=0.01)
 
 
 def test_lora_names_are_the_official_ones() -> None:

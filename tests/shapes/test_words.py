@@ -47,3 +47,22 @@ def test_only_a_camera_that_is_named_rotates() -> None:
     assert all("camera" in text for text in texts if "rotat" in text)
     assert any("rotates clockwise" in text for text in texts)
     assert any("camera" not in text and "roll" in text for text in texts)
+
+
+def test_only_a_camera_that_is_named_moves_left() -> None:
+    rng = random.Random(0)
+    scene = Scene((Thing("star", "red"),), "dots", "blue", "pan-left")
+    texts = [caption(scene, rng, noise=0) for _ in range(400)]
+    assert all("camera" in text for text in texts if "mov" in text)
+    assert any("camera moves left" in text for text in texts)
+    assert any("camera" not in text and "pan" in text for text in texts)
+
+
+def test_two_of_a_kind_are_counted_and_what_both_do_is_said_of_both() -> None:
+    rng = random.Random(0)
+    pair = Scene((Thing("square", "red", None, "left"), Thing("square", "blue", None, "spinning")))
+    texts = [caption(pair, rng, noise=0) for _ in range(200)]
+    assert any("two boxes, one red" in text for text in texts)
+    assert not any("boxs" in text for text in texts)
+    still = Scene((Thing("star", "red"), Thing("heart", "blue", None, "spinning")))
+    assert not any(caption(still, rng, noise=0).endswith(" spin") for _ in range(400))
