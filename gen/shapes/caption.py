@@ -88,7 +88,7 @@ MOVES = {
                               "rotates counter-clockwise", "rolls counter-clockwise"),
 }  # fmt: skip
 GROUNDS = {"gradient": ("gradient", "gradient"), "stripes": ("stripes", "stripes", "lines"),
-         "dots": ("dots", "dots", "polka dots", "spots")}  # fmt: skip
+           "dots": ("dots", "dots", "polka dots", "spots")}  # fmt: skip
 """What a background that is not plain consists of."""
 PATTERNED = {"gradient": ("gradient", "gradient", "shaded"), "stripes": ("striped", "stripes", "stripe"),
              "dots": ("dotted", "dots", "dot", "polka dot", "spotted")}  # fmt: skip
@@ -96,7 +96,7 @@ PATTERNED = {"gradient": ("gradient", "gradient", "shaded"), "stripes": ("stripe
 LENSES = ("camera {}", "the camera {}", "with the camera {}", ", camera {}", "camera: {}", "{}")
 """Ways to say whose move it is; the last is not for words that could as well be an object's."""
 AMBIGUOUS = ("rotat", "mov", "push", "pull")
-"""How such words begin."""
+"""How words begin that could as well be an object's."""
 LATER = (", {},", " in {}", ", colored {},", ", coloured {},", " that is {}", ", which is {},")
 """Ways to say a colour after its object."""
 PLACES = (" on the left", " on the right", " in the middle", " in the center", " at the top")
