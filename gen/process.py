@@ -47,6 +47,7 @@ class Child:
         self._in = cast(asyncio.StreamWriter, process.stdin)  # all three are pipes
         self._out = cast(asyncio.StreamReader, process.stdout)
         self._err = cast(asyncio.StreamReader, process.stderr)
+        self._ear = asyncio.Lock()  # whoever kills it while another hears it wants the rest of its output too
         self._context = contextvars.copy_context()  # that of whoever spoke to it last
         self.warm: tuple[str, ...] = ()  # recipes whose model is loaded, the last used last
         self._drain = asyncio.create_task(self._print(), name=f"prints of child {process.pid}")
@@ -99,7 +100,7 @@ class Child:
 
         What it logs goes into our log on the way, in the caller's context: that of the job at hand.
         """
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds), self._ear:
             while (line := await self._out.readline()).endswith(b"\n"):  # half a line is a death
                 message: dict[str, Any] = json.loads(line)
                 match message["say"]:
@@ -148,7 +149,8 @@ class Child:
         """Waits for the process, its log, and what is left in its output."""
         await self._process.wait()
         self._in.close()
-        await self._out.read()
+        async with self._ear:
+            await self._out.read()
         await asyncio.wait([self._drain])  # awaited itself, it would be cancelled with us
 
     async def _print(self) -> None:
