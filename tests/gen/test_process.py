@@ -36,11 +36,13 @@ async def _killed_by_two() -> None:
     )
     child = Child(process)
     sleeper = (await child.hear(30))["pid"]
-    heard = asyncio.create_task(child.hear(30))
-    kills = [asyncio.create_task(child.kill()) for _ in range(2)]
-    await process.wait()
-    assert not heard.done()
-    os.kill(sleeper, signal.SIGKILL)
+    try:
+        heard = asyncio.create_task(child.hear(30))
+        kills = [asyncio.create_task(child.kill()) for _ in range(2)]
+        await process.wait()
+        assert not heard.done()
+    finally:
+        os.kill(sleeper, signal.SIGKILL)
     assert await asyncio.gather(*kills) == [None, None]
     with pytest.raises(EngineDied):
         await heard
