@@ -328,7 +328,8 @@ def _judge(point: Point, place: Playground, victim: Victim, tally: Tally) -> lis
         faults.append(f"twice: {twice}")
     files = len(list((victim.data / "clips").glob("*.mp4")))
     # A file that was written just before the death is not known, and its clip is made once more.
-    most = _promised(point) + point.where.startswith(("write:made:before", "bot:encoding", "bot:beside"))
+    unknown = point.where.startswith(("write:made:before", "bot:encoding", "bot:beside"))
+    most = _promised(point) + (unknown or _at_any_moment(point))
     attempts = _attempts(victim.data)
     once = _after_made(point) or point.where.startswith(CHILDREN)
     if files > most or max(attempts, default=0) > (1 if once else 2):
@@ -342,6 +343,11 @@ def _after_made(point: Point) -> bool:
     posts = point.where == f"POST {CHANNEL}" and (point.life == "animate" or point.skip == 1)
     ends = point.where.startswith(("PUT", "DELETE", "write:made:after", "write:posted", "write:unticket"))
     return posts or (ends and point.life in ("animate", "reroll"))
+
+
+def _at_any_moment(point: Point) -> bool:
+    """Whether death may meet any moment of the making: it goes on while a reroll's ticket is posted."""
+    return point.life == "reroll" and point.where == f"POST {CHANNEL}" and point.skip == 0
 
 
 def _attempts(data: Path) -> list[int]:
